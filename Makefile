@@ -1,0 +1,76 @@
+# Makefile - the few commands a person needs. `make` lists them.
+#
+# A fresh machine needs node, npm, a C++ compiler, make and (to mount) root. Nothing else is downloaded but the npm
+# packages of package-lock.json and, for the tests, Debian packages.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VARIANT ?= release
+LIBDIR  := $(DESTDIR)$(PREFIX)/lib/unionfs
+
+.PHONY: help build native ts demo test test-addon lint docs soak fuzz bench install uninstall format clean test-deps
+help:
+	@echo 'make build    the command, at dist/bin/unionfs'
+	@echo 'make demo     builds, mounts a sample stack, changes it, shows what happened (root)'
+	@echo 'make test     everything that is checked before a change lands (root)'
+	@echo 'make install  PREFIX=/usr/local DESTDIR='
+	@echo 'make lint | docs | fuzz | soak | bench | format | clean'
+
+build: native ts
+
+# npm writes node_modules/.package-lock.json; one older than our lock file means another set of packages.
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+native: node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -C native addon launch
+
+ts: node_modules/.package-lock.json
+	node_modules/.bin/tsc -p tsconfig.json
+
+demo: build
+	@sh scripts/demo
+
+test-deps:
+	@sh scripts/install-test-deps.sh
+
+lint: build
+	@node dist/scripts/run-tests.js lint
+
+# What the tests themselves are built from: an addon with the system calls Node does not have.
+test-addon: node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -s -C test
+
+test: test-deps build test-addon
+	@node dist/scripts/run-tests.js
+
+docs: ts
+	@node dist/scripts/gen-cli-docs.js
+
+soak: test-deps build
+	@sh scripts/stress/run
+
+bench: test-deps build
+	@sh scripts/bench/run $(BENCH_ARGS)
+
+fuzz: node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -C native fuzz
+	@sh scripts/fuzz $(FUZZ_SECONDS)
+
+install: build
+	rm -rf $(LIBDIR)
+	install -d $(LIBDIR)/dist $(DESTDIR)$(PREFIX)/bin
+	install -m 644 package.json LICENSE $(LIBDIR)
+	cp -R dist/bin dist/native dist/src $(LIBDIR)/dist
+	npm ls --omit=dev --all --parseable | sed -n 's|^$(CURDIR)/||p' | tar -cf - -T - | tar -xf - -C $(LIBDIR)
+	ln -sfn ../lib/unionfs/dist/bin/unionfs $(DESTDIR)$(PREFIX)/bin/unionfs
+
+uninstall:
+	rm -rf $(LIBDIR) $(DESTDIR)$(PREFIX)/bin/unionfs
+
+format:
+	clang-format -i $(wildcard native/*/*.cc native/*/*.h)
+
+clean:
+	rm -rf build dist

@@ -1,0 +1,96 @@
+// session.cc - a mount and the server behind it, from the first message to the last thread.
+#include "fuse/session.h"
+
+#include "base/log.h"
+#include "fuse/mount.h"
+#include "fuse/server.h"
+#include "sys/creds.h"
+#include "sys/mounting.h"
+
+namespace unionfs {
+namespace {
+
+// How long a session that is destroyed waits for the kernel to end the connection by itself. Longer means that
+// programs still hold files of the mount; the connection is then cut.
+constexpr auto kEndPatience = std::chrono::seconds(2);
+constexpr int kCapSysAdmin = 21;
+
+ServerOptions serverOptions(const MountOptions& options) {
+  return {.io = options.io,
+          .readOnly = options.readOnly,
+          .initialAdmin = sys::inInitialUserNamespace() && sys::hasCapability(kCapSysAdmin),
+          .maxThreads = options.maxThreads};
+}
+
+}  // namespace
+
+struct Session::State {
+  std::unique_ptr<MountPoint> place;
+  std::unique_ptr<Server> server;
+  std::mutex mu;  // one unmount at a time; guards `place`
+};
+
+std::unique_ptr<Session> Session::mount(std::shared_ptr<Overlay> overlay, const MountOptions& options, OnEnd onEnd, MountError& error) {
+  auto state = std::make_unique<State>();
+  Channel channel;
+  state->place = MountPoint::mount(options, channel, error);
+  if (!state->place) return nullptr;
+  auto server = Server::create(std::move(overlay), std::move(channel), serverOptions(options), error.detail);
+  if (!server) {
+    error.error = server.error();
+    error.syscall = "FUSE_INIT";
+    return nullptr;
+  }
+  state->server = std::move(*server);
+  const Status started = state->server->start(std::move(onEnd));
+  if (!started) {
+    error = {.error = started.error(), .syscall = "start of the serving threads", .detail = {}};
+    return nullptr;
+  }
+  return std::unique_ptr<Session>(new Session(std::move(state)));
+}
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Session::~Session() {
+  if (state_->server->threads() > 0) {
+    const Status gone = unmount(true);
+    if (!gone && !gone.failsWith(EINVAL)) log::write(log::Level::warn, "not unmounted", {{"errno", gone.error().value()}});
+    state_->server->waitEnd(kEndPatience);
+  }
+  state_->server->stop();
+  state_->place->forget();
+}
+
+Status Session::unmount(bool lazy) {
+  const std::lock_guard lock(state_->mu);
+  return state_->place->unmount(lazy);
+}
+
+SessionInfo Session::info() const {
+  const Negotiated& agreed = state_->server->agreed();
+  return {.io = agreed.io,
+          .ioReason = state_->server->ioReason(),
+          .protocolMinor = agreed.minor,
+          .connection = state_->place->connection(),
+          .viaFusermount = state_->place->viaHelper()};
+}
+
+std::map<std::string, OperationStats> Session::operations() const {
+  std::map<std::string, OperationStats> out;
+  for (const auto& [name, summary] : state_->server->statistics()) {
+    out.emplace(name, OperationStats{.count = summary.count,
+                                     .errors = summary.errors,
+                                     .p50 = summary.p50,
+                                     .p90 = summary.p90,
+                                     .p99 = summary.p99,
+                                     .max = summary.max,
+                                     .total = summary.total});
+  }
+  return out;
+}
+
+unsigned Session::threads() const { return state_->server->threads(); }
+const Overlay& Session::overlay() const { return state_->server->overlay(); }
+
+}  // namespace unionfs

@@ -1,0 +1,287 @@
+// workers.cc - leading, following, and the hand-over between them.
+#include "fuse/workers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/blocking.h"
+#include "base/log.h"
+#include "sys/serving_thread.h"
+
+namespace unionfs {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+// A follower beyond the first that was not needed for so long ends.
+constexpr auto kIdleLife = std::chrono::seconds(10);
+// A leader at one request for two ticks loses its place.
+constexpr auto kTick = milliseconds(4);
+// The watchdog goes to sleep after so many ticks without a request.
+constexpr unsigned kQuietTicks = 5;
+// Messages that arrive faster than this were queued before the last one was answered...
+constexpr auto kQueuedGap = nanoseconds(3000);
+// ...and so many of them in a row are a queue.
+constexpr unsigned kQueueLength = 128;
+// A reader beyond the first that waited so long has no queue to help with.
+constexpr auto kSlackGap = microseconds(100);
+
+unsigned readerLimit(unsigned maxThreads) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  return std::min({maxThreads, cores, 2U});
+}
+
+}  // namespace
+
+Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, unsigned maxThreads, size_t bufferSize)
+    : first_(std::move(channel)),
+      serve_(std::move(serve)),
+      inFlight_(inFlight),
+      maxThreads_(std::clamp(maxThreads, 1U, kThreadLimit)),
+      maxReaders_(readerLimit(maxThreads_)),
+      bufferSize_(bufferSize) {
+  for (unsigned i = 0; i < workers_.size(); ++i) {
+    workers_[i].index = i;
+    workers_[i].owner = this;
+  }
+}
+
+Workers::~Workers() { stop(); }
+
+Status Workers::start(OnEnd onEnd) {
+  onEnd_ = std::move(onEnd);
+  {
+    const std::lock_guard lock(mu_);
+    if (!spawnLocked()) return Errno(EAGAIN);
+  }
+  watchdog_ = std::thread([this] { watch(); });
+  return success();
+}
+
+bool Workers::waitEnd(milliseconds time) {
+  std::unique_lock lock(mu_);
+  return left_.wait_for(lock, time, [this] { return running_ == 0; });
+}
+
+void Workers::stop() {
+  endConnection(Errno(ECANCELED));
+  std::unique_lock lock(mu_);
+  // A signal may come just before the thread goes to wait, so it is repeated until all have left. Threads inside the
+  // engine are not disturbed.
+  while (running_ > 0) {
+    for (Worker& worker : workers_) {
+      if (worker.life == Life::running && !worker.serving()) sys::wakeThread(worker.thread.native_handle());
+    }
+    left_.wait_for(lock, milliseconds(5));
+  }
+  for (Worker& worker : workers_) {
+    if (worker.thread.joinable()) worker.thread.join();
+  }
+  lock.unlock();
+  {
+    const std::lock_guard watchLock(watchMu_);
+    watchStop_ = true;
+    watchChanged_.notify_one();
+  }
+  if (watchdog_.joinable()) watchdog_.join();
+}
+
+unsigned Workers::threads() const {
+  const std::lock_guard lock(mu_);
+  return running_;
+}
+
+void Workers::endConnection(Errno why) {
+  const std::lock_guard lock(mu_);
+  if (ended_.exchange(true)) return;
+  reason_ = why == ENODEV ? "unmounted" : why == ECANCELED ? "stopped" : "connection aborted (errno " + std::to_string(why.value()) + ")";
+  place_.notify_all();
+}
+
+// --- the threads
+
+bool Workers::prepare(Worker& worker) {
+  if (!worker.channel) {
+    auto clone = first_.clone();
+    if (!clone) return false;
+    worker.channel = std::move(*clone);
+  }
+  if (worker.in.bytes().empty()) {
+    auto in = sys::PageBuffer::allocate(bufferSize_);
+    auto out = sys::PageBuffer::allocate(bufferSize_);
+    if (!in || !out) return false;
+    worker.in = std::move(*in);
+    worker.out = std::move(*out);
+  }
+  return true;
+}
+
+bool Workers::spawnLocked() {
+  for (Worker& worker : workers_) {
+    if (worker.life == Life::running) continue;
+    if (worker.thread.joinable()) worker.thread.join();  // it has left: nothing of ours is needed for its return
+    if (!prepare(worker)) return false;
+    worker.life = Life::running;
+    ++running_;
+    worker.thread = std::thread([this, &worker] { run(worker); });
+    return true;
+  }
+  return false;
+}
+
+void Workers::run(Worker& worker) {
+  const std::string name = "unionfs-" + std::to_string(worker.index);
+  const Status ready = sys::becomeServingThread(name.c_str());
+  setBlockingHook({.call = [](void* at) {
+                     auto& self = *static_cast<Worker*>(at);
+                     self.owner->handOver(self);
+                   },
+                   .argument = &worker});
+  std::unique_lock lock(mu_);
+  if (!ready) {
+    log::write(log::Level::error, "a serving thread got no umask of its own", {{"errno", ready.error().value()}});
+    // The only thread must serve all the same, or the mount hangs; the process umask is then part of every mode.
+    if (running_ > 1) return leave(worker, lock);
+  }
+  while (follow(worker, lock)) {
+    lock.unlock();
+    lead(worker);
+    lock.lock();
+  }
+  leave(worker, lock);
+}
+
+void Workers::leave(Worker& worker, std::unique_lock<std::mutex>& lock) {
+  const bool last = running_ == 1 && ended_;
+  if (last) {
+    const OnEnd onEnd = std::exchange(onEnd_, nullptr);
+    const std::string reason = reason_;
+    lock.unlock();
+    if (onEnd) onEnd(reason);
+    lock.lock();
+  }
+  --running_;
+  worker.life = Life::left;
+  left_.notify_all();
+}
+
+bool Workers::follow(Worker& worker, std::unique_lock<std::mutex>& lock) {
+  if (std::exchange(worker.heldUp, false)) --heldUp_;
+  while (!ended_ && readers_ >= wantedReaders_) {
+    ++idle_;
+    const auto woken = place_.wait_for(lock, kIdleLife);
+    --idle_;
+    const bool unused = woken == std::cv_status::timeout && readers_ >= wantedReaders_;
+    if (unused && idle_ > 0) return false;
+  }
+  if (ended_) return false;
+  ++readers_;
+  worker.immediate = 0;
+  worker.reading.store(true);
+  return true;
+}
+
+void Workers::lead(Worker& worker) {
+  auto free = Clock::now();
+  while (worker.reading.load(std::memory_order_acquire)) {
+    const auto received = worker.channel.receive(worker.in.bytes());
+    if (ended_.load(std::memory_order_relaxed)) return;
+    if (received.state == Channel::Received::State::retry) continue;
+    if (received.state == Channel::Received::State::ended) return endConnection(received.error);
+    const bool needed = adapt(worker, Clock::now() - free);
+    serveOne(worker, received.size);
+    if (!needed) handOver(worker);
+    free = Clock::now();
+  }
+}
+
+void Workers::serveOne(Worker& worker, size_t size) {
+  // Sequentially consistent together with the watchdog going to sleep: one of the two sees the other.
+  worker.progress.fetch_add(1);
+  if (watchAsleep_.load()) rouseWatchdog();
+  serve_(worker.in.bytes().first(size), worker.channel, worker.out.bytes(), inFlight_.slot(worker.index));
+  worker.progress.fetch_add(1, std::memory_order_release);
+}
+
+bool Workers::adapt(Worker& worker, nanoseconds waited) {
+  if (maxReaders_ == 1) return true;
+  if (waited < kQueuedGap) {
+    if (++worker.immediate != kQueueLength) return true;
+    const std::lock_guard lock(mu_);
+    if (wantedReaders_ < maxReaders_) {
+      ++wantedReaders_;
+      fillPlacesLocked();
+    }
+    return true;
+  }
+  worker.immediate = 0;
+  if (waited < kSlackGap) return true;
+  const std::lock_guard lock(mu_);
+  if (wantedReaders_ == 1) return true;
+  --wantedReaders_;
+  return readers_ <= wantedReaders_;
+}
+
+void Workers::handOver(Worker& worker) {
+  if (!worker.reading.exchange(false)) return;
+  const std::lock_guard lock(mu_);
+  --readers_;
+  worker.heldUp = true;
+  ++heldUp_;
+  if (!ended_) fillPlacesLocked();
+}
+
+void Workers::fillPlacesLocked() {
+  if (readers_ >= wantedReaders_) return;
+  if (idle_ > 0) {
+    place_.notify_one();
+  } else if (running_ - heldUp_ < maxThreads_ && running_ < kThreadLimit && !spawnLocked()) {
+    log::write(log::Level::warn, "no further serving thread", {{"threads", running_}});
+  }
+}
+
+// --- the watchdog
+
+void Workers::rouseWatchdog() {
+  const std::lock_guard lock(watchMu_);
+  if (watchAsleep_.exchange(false)) watchChanged_.notify_one();
+}
+
+// True when a request was served or is being served since the last look.
+bool Workers::look(std::array<uint64_t, kThreadLimit>& seen) {
+  bool active = false;
+  for (Worker& worker : workers_) {
+    const uint64_t now = worker.progress.load();
+    const uint64_t before = std::exchange(seen[worker.index], now);
+    const bool serving = (now & 1) != 0;
+    active |= serving || now != before;
+    if (serving && now == before && worker.reading.load()) handOver(worker);
+  }
+  return active;
+}
+
+void Workers::watch() {
+  const Status ready = sys::becomeServingThread("unionfs-watch");
+  if (!ready) log::write(log::Level::debug, "watchdog keeps the umask of the process", {{"errno", ready.error().value()}});
+  std::array<uint64_t, kThreadLimit> seen{};
+  unsigned quiet = 0;
+  std::unique_lock lock(watchMu_);
+  while (!watchStop_) {
+    if (quiet >= kQuietTicks) {
+      watchAsleep_.store(true);
+      if (std::ranges::any_of(workers_, &Worker::serving)) watchAsleep_.store(false);
+      watchChanged_.wait(lock, [this] { return watchStop_ || !watchAsleep_.load(); });
+      quiet = 0;
+    }
+    watchChanged_.wait_for(lock, kTick);
+    if (watchStop_) return;
+    lock.unlock();
+    quiet = look(seen) ? 0 : quiet + 1;
+    lock.lock();
+  }
+}
+
+}  // namespace unionfs

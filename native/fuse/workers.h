@@ -1,0 +1,117 @@
+// workers.h - the threads that serve a connection, leader and followers.
+//
+// One thread, the leader, reads and serves while one is enough: a round trip is cheapest when the same thread takes
+// every request. Before work that may take long it hands the reading over to a follower and joins the followers
+// afterwards; a watchdog does the same for a leader that has been at one request for some milliseconds. When requests
+// queue without pause a second reader joins until the queue is gone.
+//
+// Threads that are held up by long work do not count against `maxThreads`, so that waiting never stops the mount.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "fuse/channel.h"
+#include "fuse/in_flight.h"
+
+namespace unionfs {
+
+class Workers {
+ public:
+  using OnEnd = std::function<void(std::string reason)>;
+  // Serves one message; the spare buffer and the slot are the serving thread's own.
+  using Serve = std::function<void(std::span<const std::byte> message, const Channel& channel, std::span<std::byte> spare, InFlight::Slot& slot)>;
+
+  Workers(Channel channel, Serve serve, InFlight& inFlight, unsigned maxThreads, size_t bufferSize);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  // `onEnd` runs once, on the last thread that leaves.
+  Status start(OnEnd onEnd);
+  // Waits until the connection has ended by itself. False when it has not within the time.
+  bool waitEnd(std::chrono::milliseconds time);
+  // Ends the threads, whatever the connection does, and joins them.
+  void stop();
+
+  [[nodiscard]] unsigned threads() const;
+  [[nodiscard]] const Channel& device() const { return first_; }
+
+ private:
+  // Where a worker's thread is in its life.
+  enum class Life {
+    absent,   // no thread; the channel may be kept from an earlier one
+    running,  // serving or waiting
+    left,     // returned, or about to, touching nothing of ours any more; to be joined
+  };
+
+  struct Worker {
+    unsigned index = 0;
+    Workers* owner = nullptr;
+    Channel channel;
+    sys::PageBuffer in, out;
+    std::thread thread;            // guarded by mu_
+    Life life = Life::absent;      // guarded by mu_
+    bool heldUp = false;           // guarded by mu_: gave the reading away for the request it serves
+    std::atomic<bool> reading{false};  // holds a reader's place
+    // Twice the number of requests begun, and one more while the last of them is served. The watchdog compares.
+    std::atomic<uint64_t> progress{0};
+    unsigned immediate = 0;        // of the worker's own thread: requests in a row that were there already
+
+    [[nodiscard]] bool serving() const { return (progress.load() & 1) != 0; }
+  };
+
+  void run(Worker& worker);
+  // Waits for a reader's place. False: the thread shall leave.
+  bool follow(Worker& worker, std::unique_lock<std::mutex>& lock);
+  // Reads and serves until the place is gone.
+  void lead(Worker& worker);
+  void serveOne(Worker& worker, size_t size);
+  // Keeps the number of readers fit for the queue. False: this reader is one too many.
+  bool adapt(Worker& worker, std::chrono::nanoseconds waited);
+  // Gives the worker's place to another thread, if it still has it.
+  void handOver(Worker& worker);
+  void fillPlacesLocked();
+  bool spawnLocked();
+  bool prepare(Worker& worker);
+  void leave(Worker& worker, std::unique_lock<std::mutex>& lock);
+  void endConnection(Errno why);
+
+  void watch();
+  bool look(std::array<uint64_t, kThreadLimit>& seen);
+  void rouseWatchdog();
+
+  Channel first_;  // the one INIT was answered on; kept open for ioctls
+  const Serve serve_;
+  InFlight& inFlight_;
+  const unsigned maxThreads_;
+  const unsigned maxReaders_;
+  const size_t bufferSize_;
+  OnEnd onEnd_;
+
+  mutable std::mutex mu_;
+  std::condition_variable place_;  // a reader's place is free, or the end has come
+  std::condition_variable left_;   // a thread has left
+  std::array<Worker, kThreadLimit> workers_;
+  unsigned running_ = 0;  // guarded by mu_, as all below
+  unsigned heldUp_ = 0;
+  unsigned idle_ = 0;
+  unsigned readers_ = 0;
+  unsigned wantedReaders_ = 1;
+  std::string reason_;
+  std::atomic<bool> ended_{false};  // written under mu_
+
+  std::mutex watchMu_;
+  std::condition_variable watchChanged_;
+  bool watchStop_ = false;               // guarded by watchMu_
+  std::atomic<bool> watchAsleep_{false};
+  std::thread watchdog_;
+};
+
+}  // namespace unionfs

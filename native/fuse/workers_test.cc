@@ -1,0 +1,162 @@
+#include "fuse/workers.h"
+
+#include <future>
+#include <semaphore>
+
+#include "base/blocking.h"
+#include "fuse/dispatcher.h"
+#include "testing/fake_kernel.h"
+#include "testing/test.h"
+
+namespace unionfs {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::FakeKernel;
+
+// What a message does here is its node id.
+enum Deed : NodeId {
+  kQuick = 1,
+  kAnnounced = 2,    // says that it will block, then waits for the gate
+  kUnannounced = 3,  // waits for the gate
+};
+
+// Workers whose requests can be held.
+class Bench {
+ public:
+  explicit Bench(unsigned maxThreads) : workers_(kernel_.takeChannel(), [this](auto message, const Channel& from, auto, InFlight::Slot& slot) { serve(message, from, slot); }, inFlight_, maxThreads, 65536) {
+    EXPECT(workers_.start([this](const std::string& reason) { ended_.set_value(reason); }).ok());
+  }
+  ~Bench() {
+    gate_.release(1000);
+    kernel_.close();
+    workers_.stop();
+  }
+
+  FakeKernel& kernel() { return kernel_; }
+  Workers& workers() { return workers_; }
+  InFlight& inFlight() { return inFlight_; }
+  void open(int count) { gate_.release(count); }
+  std::future<std::string> ended() { return ended_.get_future(); }
+  unsigned waiting() const { return waiting_; }
+
+ private:
+  void serve(std::span<const std::byte> message, const Channel& from, InFlight::Slot& slot) {
+    const auto request = Request::parse(message);
+    if (!request) return;
+    const auto* interrupted = slot.begin(request->unique());
+    if (request->node() == kAnnounced) aboutToBlock();
+    if (request->node() != kQuick) {
+      ++waiting_;
+      while (!gate_.try_acquire_for(1ms) && !interrupted->load()) {
+      }
+      --waiting_;
+    }
+    slot.end();
+    sendAnswer(from, request->unique(), interrupted->load() ? EINTR : 0);
+  }
+
+  FakeKernel kernel_;
+  InFlight inFlight_;
+  std::counting_semaphore<2000> gate_{0};
+  std::atomic<unsigned> waiting_{0};
+  std::promise<std::string> ended_;
+  Workers workers_;
+};
+
+void waitFor(const std::function<bool()>& condition) {
+  for (int i = 0; i < 5000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
+  EXPECT(condition());
+}
+
+TEST("one thread serves while one is enough") {
+  Bench bench(4);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
+  EXPECT_EQ(bench.workers().threads(), 1U);
+}
+
+TEST("a request that announces that it blocks holds nobody up") {
+  Bench bench(4);
+  const uint64_t held = bench.kernel().send(abi::kGetattr, kAnnounced);
+  EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
+  bench.open(1);
+  EXPECT_EQ(bench.kernel().receive(held).error, 0);
+  EXPECT_EQ(bench.workers().threads(), 2U);
+}
+
+TEST("a request that blocks without a word loses its place to another thread within milliseconds") {
+  Bench bench(4);
+  for (int round = 0; round < 5; ++round) {
+    std::this_thread::sleep_for(round % 2 == 0 ? 60ms : 1ms);  // with the watchdog asleep, and awake
+    const uint64_t held = bench.kernel().send(abi::kGetattr, kUnannounced);
+    EXPECT_EQ(bench.kernel().receive(bench.kernel().send(abi::kGetattr, kQuick), 2000ms).error, 0);
+    bench.open(1);
+    EXPECT_EQ(bench.kernel().receive(held).error, 0);
+  }
+}
+
+TEST("more blocked requests than threads allowed still leave one that reads") {
+  Bench bench(2);
+  std::vector<uint64_t> held;
+  for (int i = 0; i < 12; ++i) {
+    held.push_back(bench.kernel().send(abi::kGetattr, kAnnounced));
+    EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
+  }
+  EXPECT_EQ(bench.waiting(), 12U);
+  bench.open(12);
+  for (const uint64_t unique : held) EXPECT_EQ(bench.kernel().receive(unique).error, 0);
+  EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
+}
+
+TEST("an interrupt reaches the request it names and no other") {
+  Bench bench(4);
+  const uint64_t first = bench.kernel().send(abi::kGetattr, kAnnounced);
+  const uint64_t second = bench.kernel().send(abi::kGetattr, kAnnounced);
+  waitFor([&] { return bench.waiting() == 2; });
+  EXPECT(bench.inFlight().interrupt(first));
+  EXPECT_EQ(bench.kernel().receive(first).error, EINTR);
+  EXPECT_EQ(bench.kernel().receive(second, 50ms).error, testing::Answer::kNone);
+  EXPECT(!bench.inFlight().interrupt(first));
+  bench.open(1);
+  EXPECT_EQ(bench.kernel().receive(second).error, 0);
+}
+
+TEST("when the kernel ends the connection all threads leave and the end is told once") {
+  Bench bench(4);
+  auto ended = bench.ended();
+  bench.kernel().send(abi::kGetattr, kAnnounced);
+  bench.kernel().call(abi::kGetattr, kQuick);
+  bench.open(1);
+  bench.kernel().close();
+  EXPECT(ended.wait_for(5s) == std::future_status::ready);
+  EXPECT_EQ(ended.get(), "unmounted");
+  EXPECT(bench.workers().waitEnd(5s));
+  EXPECT_EQ(bench.workers().threads(), 0U);
+}
+
+TEST("stopping ends threads that wait for messages") {
+  Bench bench(4);
+  auto ended = bench.ended();
+  bench.kernel().send(abi::kGetattr, kAnnounced);
+  bench.kernel().call(abi::kGetattr, kQuick);
+  bench.open(1);
+  bench.workers().stop();
+  EXPECT_EQ(ended.get(), "stopped");
+  EXPECT_EQ(bench.workers().threads(), 0U);
+}
+
+TEST("many clients at once are all answered") {
+  Bench bench(4);
+  std::vector<std::thread> clients;
+  std::atomic<unsigned> answered{0};
+  for (int c = 0; c < 8; ++c) {
+    clients.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) answered += bench.kernel().call(abi::kGetattr, kQuick).ok() ? 1 : 0;
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(answered.load(), 1600U);
+}
+
+}  // namespace
+}  // namespace unionfs

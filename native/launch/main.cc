@@ -1,0 +1,143 @@
+// main.cc - the command `unionfs`: finds node and the program beside itself and runs it.
+//
+// Everything but `mount` in the background simply becomes `node main.js ARGUMENTS`. For that one the starter forks: the
+// child is the daemon from the first moment (new session, no terminal, nothing of the caller's output held), and the
+// starter waits until it says "usable" or why not. So a mount costs one start of node, and a daemon never outlives a
+// failure unseen.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launch/starter_pipe.h"
+
+namespace {
+
+using unionfs::launch::kDaemonEnd;
+using unionfs::launch::kVariable;
+
+constexpr int kExitFailure = 1;
+constexpr int kExitNoProgram = 127;
+
+volatile sig_atomic_t daemonPid = 0;
+
+[[noreturn]] void fail(int code, const std::string& text) {
+  std::fprintf(stderr, "unionfs: %s\n", text.c_str());
+  std::exit(code);
+}
+
+// dist/bin/unionfs -> dist/src/cli/main.js, wherever a symlink in PATH points from.
+std::string findProgram() {
+  std::array<char, PATH_MAX> self{};
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size() - 1);
+  if (length < 0) fail(kExitNoProgram, "cannot find its own program files: /proc is not mounted");
+  std::string path(self.data(), static_cast<size_t>(length));
+  for (int up = 0; up < 2; ++up) path.resize(path.rfind('/'));
+  path += "/src/cli/main.js";
+  if (::access(path.c_str(), R_OK) != 0) fail(kExitNoProgram, path + " is missing; build or install unionfs again");
+  return path;
+}
+
+// Serving in the background is what `mount` does unless told otherwise. Help and usage errors go the same way: their
+// text comes through the pipe.
+bool isBackgroundMount(int argc, char** argv) {
+  if (argc < 2 || std::string_view(argv[1]) != "mount") return false;
+  for (int i = 2; i < argc; ++i) {
+    const std::string_view argument(argv[i]);
+    if (argument == "--") return true;
+    if (argument == "-f" || argument == "--foreground" || argument == "-h" || argument == "--help") return false;
+  }
+  return true;
+}
+
+void raiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  // With the old limit the mount works, only its descriptor caches are smaller.
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+}
+
+[[noreturn]] void becomeNode(const std::string& program, int argc, char** argv) {
+  raiseDescriptorLimit();
+  std::vector<char*> arguments;
+  std::string node = ::access(UNIONFS_NODE, X_OK) == 0 ? UNIONFS_NODE : "node";
+  std::string copy = program;
+  arguments.push_back(node.data());
+  arguments.push_back(copy.data());
+  for (int i = 1; i < argc; ++i) arguments.push_back(argv[i]);
+  arguments.push_back(nullptr);
+  ::execvp(node.c_str(), arguments.data());
+  const int error = errno;
+  if (const char* fd = std::getenv(kVariable); fd != nullptr) {
+    const std::string text = "127\nunionfs: cannot run node: " + std::string(std::strerror(error)) + "\n";
+    ::_exit(::write(kDaemonEnd, text.data(), text.size()) < 0 ? kExitFailure : kExitNoProgram);
+  }
+  fail(kExitNoProgram, std::string("cannot run node: ") + std::strerror(error));
+}
+
+[[noreturn]] void becomeDaemon(int reportEnd, const std::string& program, int argc, char** argv) {
+  ::setsid();
+  const int null = ::open("/dev/null", O_RDWR);
+  if (null < 0) fail(kExitFailure, std::string("cannot open /dev/null: ") + std::strerror(errno));
+  // The report's end may be any number, kDaemonEnd included, and stdio may have been closed by the caller.
+  const int report = ::fcntl(reportEnd, F_DUPFD, kDaemonEnd + 1);
+  for (int fd = 0; fd < kDaemonEnd; ++fd) ::dup2(null, fd);
+  ::dup2(report, kDaemonEnd);
+  ::syscall(SYS_close_range, kDaemonEnd + 1, ~0U, 0);
+  ::setenv(kVariable, std::to_string(kDaemonEnd).c_str(), 1);
+  becomeNode(program, argc, argv);
+}
+
+// Ctrl-C at the starter stops the start; the daemon then unmounts and says so itself.
+void forwardSignal(int /*number*/) {
+  if (daemonPid > 0) ::kill(daemonPid, SIGTERM);
+}
+
+std::string describeDeath(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  std::string text = "the daemon ended before the mount was usable";
+  if (WIFSIGNALED(status))
+    text += std::string(", killed by signal ") + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+  if (WIFEXITED(status)) text += ", with exit code " + std::to_string(WEXITSTATUS(status));
+  return text + "; the same command with -f shows what it says";
+}
+
+int startDaemon(const std::string& program, int argc, char** argv) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail(kExitFailure, std::string("cannot make a pipe: ") + std::strerror(errno));
+  const pid_t pid = ::fork();
+  if (pid < 0) fail(kExitFailure, std::string("cannot start the daemon: ") + std::strerror(errno));
+  if (pid == 0) becomeDaemon(ends[1], program, argc, argv);
+  daemonPid = pid;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, &forwardSignal);
+  ::close(ends[1]);
+  const unionfs::launch::Outcome outcome = unionfs::launch::parseOutcome(unionfs::launch::readToEnd(ends[0]));
+  if (!outcome.reported) fail(kExitFailure, describeDeath(pid));
+  std::fputs(outcome.text.c_str(), stderr);
+  return outcome.exitCode;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string program = findProgram();
+  // Set only by the starter for its own child; one inherited from elsewhere would send our words into a stranger's pipe.
+  ::unsetenv(kVariable);
+  if (isBackgroundMount(argc, argv)) return startDaemon(program, argc, argv);
+  becomeNode(program, argc, argv);
+}

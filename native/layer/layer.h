@@ -1,0 +1,40 @@
+// layer.h - one directory of the stack, opened once and reached by descriptor from then on.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/stat.h"
+
+namespace unionfs {
+
+class Layer {
+ public:
+  // A lower is taken as a private read-only clone where the host lets us (`isClone`); else, and for an upper, as it is.
+  static Result<std::unique_ptr<Layer>> open(const std::string& path, bool isLower);
+
+  // The root directory, open for reading.
+  [[nodiscard]] int root() const { return root_.get(); }
+  [[nodiscard]] const Fd& rootFd() const { return root_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const sys::Stat& rootStat() const { return stat_; }
+  [[nodiscard]] bool isClone() const { return isClone_; }
+  // 16 bytes; zeros where the filesystem has no uuid.
+  [[nodiscard]] const std::string& uuid() const { return uuid_; }
+  // Distinguishes the filesystems of a stack; layers on one filesystem share it.
+  [[nodiscard]] unsigned filesystem() const { return filesystem_; }
+  void setFilesystem(unsigned index) { filesystem_ = index; }
+
+ private:
+  Layer() = default;
+  std::string path_;
+  Fd root_;
+  sys::Stat stat_;
+  std::string uuid_;
+  unsigned filesystem_ = 0;
+  bool isClone_ = false;
+};
+
+}  // namespace unionfs

@@ -1,0 +1,229 @@
+#include "layer/workdir.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <charconv>
+
+#include "base/log.h"
+#include "sys/dir.h"
+#include "sys/open.h"
+#include "sys/tree.h"
+#include "sys/xattr.h"
+
+namespace unionfs {
+
+namespace {
+
+constexpr const char* kWork = "work";
+constexpr const char* kIncompat = "incompat";
+constexpr const char* kVolatile = "volatile";
+
+Result<Fd> openDir(At at) { return sys::open(at, O_RDONLY | O_DIRECTORY); }
+
+Status makeDirIfAbsent(At at) {
+  const auto made = sys::mkdir(at, 0700);
+  if (!made.ok() && !made.failsWith(EEXIST)) return made.error();
+  return success();
+}
+
+bool isUncleanVolatile(int work) {
+  const auto incompat = openDir({work, kIncompat});
+  return incompat.ok() && sys::exists({incompat->get(), kVolatile});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const Layer& upper) {
+  auto dir = std::unique_ptr<WorkDir>(new WorkDir);
+  TRY_ASSIGN(dir->base_, sys::openPath(path, O_RDONLY | O_DIRECTORY));
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({dir->base_.get(), ""}));
+  if (stat.dev != upper.rootStat().dev || stat.mountId != upper.rootStat().mountId) return Errno(EXDEV);
+  // Own open file descriptions, so that the lock lives and dies with this object.
+  TRY_ASSIGN(dir->upperLock_, sys::openPath(upper.path(), O_RDONLY | O_DIRECTORY));
+  for (const int fd : {dir->base_.get(), dir->upperLock_.get()}) {
+    const auto locked = sys::lockExclusive(fd);
+    if (!locked.ok()) return locked.failsWith(EWOULDBLOCK) ? Errno(EBUSY) : locked.error();
+  }
+  TRY(dir->sweep(dir->base_.get()));
+  TRY(dir->probe());
+  return dir;
+}
+
+Status WorkDir::sweep(int base) {
+  if (const auto work = openDir({base, kWork}); work.ok()) {
+    if (isUncleanVolatile(work->get())) return Errno(EUCLEAN);
+    TRY(sys::removeAll({base, kWork}));
+  }
+  TRY(makeDirIfAbsent({base, kWork}));
+  TRY_ASSIGN(work_, openDir({base, kWork}));
+  return success();
+}
+
+Status WorkDir::markVolatile() {
+  TRY(makeDirIfAbsent({work_.get(), kIncompat}));
+  TRY_ASSIGN(const Fd incompat, openDir({work_.get(), kIncompat}));
+  return makeDirIfAbsent({incompat.get(), kVolatile});
+}
+
+Status WorkDir::clearVolatile() { return sys::removeAll({work_.get(), kIncompat}); }
+
+std::string WorkDir::newName() {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), next_.fetch_add(1), 16).ptr;
+  return "#" + std::string(digits.data(), end);
+}
+
+void WorkDir::discard(const std::string& name) {
+  const auto removed = sys::removeAll(at(name));
+  if (!removed.ok()) log::write(log::Level::warn, "cannot clear a work object; the next mount will", {{"name", name}, {"errno", removed.error().value()}});
+}
+
+// --- what the upper can do
+
+Status WorkDir::probe() {
+  const std::string name = newName();
+  TRY(sys::mkdir(at(name), 0700));
+  TRY_ASSIGN(const Fd dir, openDir(at(name)));
+  if (marker::setOpaque(dir.get(), marker::XattrSpace::trusted).ok()) {
+    features_.xattrs = marker::XattrSpace::trusted;
+  } else if (marker::setOpaque(dir.get(), marker::XattrSpace::user).ok()) {
+    features_.xattrs = marker::XattrSpace::user;
+  }
+  if (const auto temporary = sys::openTemporary(dir.get(), O_RDWR, 0600); temporary.ok()) {
+    features_.tmpfile = sys::link({temporary->get(), ""}, {dir.get(), "t"}).ok();
+  }
+  features_.whiteout = probeWhiteouts().ok() ? WhiteoutForm::device : WhiteoutForm::file;
+  return sys::removeAll(at(name));
+}
+
+Status WorkDir::probeWhiteouts() {
+  TRY(makeSharedWhiteout());
+  const std::string a = newName(), b = newName(), c = newName();
+  TRY(sys::mkdir(at(a), 0700));
+  TRY(linkWhiteout(at(b)));
+  const auto exchanged = sys::rename(at(a), at(b), RENAME_EXCHANGE);
+  const auto whitened = sys::rename(at(b), at(c), RENAME_WHITEOUT);
+  for (const auto* name : {&a, &b, &c}) TRY(sys::removeAll(at(*name)));
+  TRY(exchanged);
+  return whitened;
+}
+
+// --- whiteouts
+
+// Precondition: whiteoutMutex_ is held, or nobody else knows this object yet.
+Status WorkDir::makeSharedWhiteout() {
+  std::string name = newName();
+  TRY(sys::mknod(at(name), S_IFCHR, 0));
+  whiteoutName_ = std::move(name);
+  return success();
+}
+
+Status WorkDir::linkWhiteout(At target) {
+  const std::lock_guard lock(whiteoutMutex_);
+  const auto linked = whiteoutName_.empty() ? Status(Errno(EMLINK)) : sys::link(at(whiteoutName_), target);
+  if (!linked.failsWith(EMLINK) && !linked.failsWith(ENOENT)) return linked;
+  TRY(makeSharedWhiteout());
+  return sys::link(at(whiteoutName_), target);
+}
+
+Status WorkDir::createWhiteoutFile(At target) {
+  const auto file = sys::createExclusive({target.dir, marker::whiteoutFileFor(target.name).c_str()}, 0, 0700);
+  if (!file.ok() && !file.failsWith(EEXIST)) return file.error();
+  return success();
+}
+
+Status WorkDir::removeWhiteoutFile(At target) {
+  const auto removed = sys::unlink({target.dir, marker::whiteoutFileFor(target.name).c_str()});
+  if (!removed.ok() && !meansAbsent(removed.error())) return removed;
+  return success();
+}
+
+Status WorkDir::whiteoutAbsent(At target) { return features_.whiteout == WhiteoutForm::file ? createWhiteoutFile(target) : linkWhiteout(target); }
+
+Status WorkDir::whiteoutFile(At target) {
+  if (features_.whiteout == WhiteoutForm::file) {
+    TRY(createWhiteoutFile(target));
+    return sys::unlink(target);
+  }
+  const std::string staged = newName();
+  TRY(linkWhiteout(at(staged)));
+  const auto moved = sys::rename(at(staged), target);
+  if (!moved.ok()) discard(staged);
+  return moved;
+}
+
+Status WorkDir::whiteoutDir(At target) {
+  const std::string staged = newName();
+  if (features_.whiteout == WhiteoutForm::file) {
+    TRY(createWhiteoutFile(target));
+    TRY(sys::rename(target, at(staged)));
+  } else {
+    TRY(linkWhiteout(at(staged)));
+    const auto swapped = sys::rename(at(staged), target, RENAME_EXCHANGE);
+    if (!swapped.ok()) {
+      discard(staged);
+      return swapped;
+    }
+  }
+  discard(staged);
+  return success();
+}
+
+Status WorkDir::removeDir(At target) {
+  const auto removed = sys::rmdir(target);
+  if (!removed.failsWith(ENOTEMPTY) && !removed.failsWith(EEXIST)) return removed;
+  const std::string displaced = newName();
+  TRY(sys::rename(target, at(displaced)));
+  discard(displaced);
+  return success();
+}
+
+// --- publishing
+
+Status WorkDir::publish(const std::string& staged, At target, UpperName was, bool isDir) {
+  if (was == UpperName::whiteoutDevice && isDir) {
+    TRY(sys::rename(at(staged), target, RENAME_EXCHANGE));
+    discard(staged);
+    return success();
+  }
+  TRY(sys::rename(at(staged), target));
+  return was == UpperName::whiteoutFile ? removeWhiteoutFile(target) : success();
+}
+
+Status WorkDir::publishTemporary(int fd, At target, UpperName was) {
+  if (was != UpperName::whiteoutDevice) {
+    TRY(sys::link({fd, ""}, target));
+    return was == UpperName::whiteoutFile ? removeWhiteoutFile(target) : success();
+  }
+  const std::string staged = newName();
+  TRY(sys::link({fd, ""}, at(staged)));
+  const auto published = publish(staged, target, was, false);
+  if (!published.ok()) discard(staged);
+  return published;
+}
+
+Status WorkDir::renameLeavingWhiteout(At from, At to, UpperName toWas, bool isDir) {
+  if (features_.whiteout == WhiteoutForm::file) {
+    TRY(createWhiteoutFile(from));
+    return renamePlain(from, to, toWas, isDir);
+  }
+  // The whiteout that lies at the target is as good as a new one: swapping the two is one step.
+  if (toWas == UpperName::whiteoutDevice) return sys::rename(from, to, RENAME_EXCHANGE);
+  TRY(sys::rename(from, to, RENAME_WHITEOUT));
+  return toWas == UpperName::whiteoutFile ? removeWhiteoutFile(to) : success();
+}
+
+Status WorkDir::renamePlain(At from, At to, UpperName toWas, bool isDir) {
+  if (toWas == UpperName::whiteoutDevice && isDir) {
+    TRY(sys::rename(from, to, RENAME_EXCHANGE));
+    // The whiteout now hides nothing at `from`. Left there by a crash it is harmless.
+    return sys::unlink(from);
+  }
+  TRY(sys::rename(from, to));
+  return toWas == UpperName::whiteoutFile ? removeWhiteoutFile(to) : success();
+}
+
+}  // namespace unionfs

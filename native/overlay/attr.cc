@@ -1,0 +1,153 @@
+#include "overlay/attr.h"
+
+#include <algorithm>
+
+#include "overlay/copy_up.h"
+#include "overlay/file_data.h"
+#include "overlay/hardlink.h"
+#include "overlay/locate.h"
+#include "sys/attr.h"
+#include "sys/creds.h"
+#include "sys/open.h"
+#include "sys/tree.h"
+
+namespace unionfs {
+
+namespace {
+
+Time timeOf(const sys::Timespec& t) { return {t.sec, t.nsec}; }
+
+std::optional<sys::TimeSpecOrNow> timeChange(const std::optional<TimeChange>& change) {
+  if (!change) return std::nullopt;
+  return sys::TimeSpecOrNow{change->now, {change->at.sec, change->at.nsec}};
+}
+
+}  // namespace
+
+uint32_t unionNlink(Inode& inode, uint32_t realNlink) {
+  const std::lock_guard lock(inode.mu);
+  return static_cast<uint32_t>(std::max<int64_t>(0, static_cast<int64_t>(realNlink) + inode.nlinkDelta));
+}
+
+Attr attrOf(Inode& inode, const sys::Stat& stat) {
+  Attr attr;
+  attr.ino = inode.ino;
+  attr.size = stat.size;
+  attr.blocks = stat.blocks;
+  attr.blksize = stat.blksize;
+  attr.mode = stat.mode;
+  attr.uid = stat.uid;
+  attr.gid = stat.gid;
+  attr.rdev = stat.rdev;
+  attr.atime = timeOf(stat.atime);
+  attr.mtime = timeOf(stat.mtime);
+  attr.ctime = timeOf(stat.ctime);
+  if (stat.btime) attr.btime = timeOf(*stat.btime);
+  attr.attributes = stat.attributes;
+  attr.attributesMask = stat.attributesMask;
+  if (!inode.isDir()) {
+    attr.nlink = unionNlink(inode, stat.nlink);
+  } else if (inode.dir->removed) {
+    attr.nlink = 0;
+  } else {
+    // A merged directory does not count its children: that would take reading it. Linux: ovl_getattr().
+    const bool merged = inode.dir->hasLower && inode.dir->hasUpper;
+    attr.nlink = merged || inode.dir->layers.size() > 1 ? 1 : stat.nlink;
+  }
+  return attr;
+}
+
+Result<Attr> Overlay::getattr(NodeId node) {
+  OverlayState& state = *state_;
+  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  const TreeLock tree(state.renameMu);
+  TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
+  return attrOf(*inode, stat);
+}
+
+namespace {
+
+Status changeSize(OverlayState& state, const Caller& caller, const InodeRef& inode, const AttrChange& change) {
+  if (!inode->isRegular()) return inode->isDir() ? Errno(EISDIR) : Errno(EINVAL);
+  TRY(copyUpFile(state, caller, inode, {*change.size}));
+  TRY_ASSIGN(const FdRef fd, dataFd(state, inode, true));
+  TRY(sys::truncate(fd->get(), *change.size));
+  return change.killPrivileges ? killPrivileges(fd->get()) : success();
+}
+
+// Owner before mode, because chown clears setuid bits; times last, because everything changes them.
+Status applyChange(OverlayState& state, Inode& inode, const AttrChange& change) {
+  return withPlace(state, inode, [&](At at) -> Status {
+    if (change.uid || change.gid) TRY(sys::chown(at, change.uid, change.gid));
+    if (change.mode) TRY(sys::chmod(at, *change.mode & 07777U));
+    if (change.atime || change.mtime) TRY(sys::utimens(at, timeChange(change.atime), timeChange(change.mtime)));
+    return success();
+  });
+}
+
+}  // namespace
+
+Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChange& change) {
+  OverlayState& state = *state_;
+  TRY(state.requireWritable());
+  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  if (change.size) TRY(state.noteUpper(changeSize(state, caller, inode, change), "truncate"));
+  TRY(copyUp(state, caller, inode));
+  settleHardlinks(state);
+  sys::actAsSelf();
+  const TreeLock tree(state.renameMu);
+  TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
+  TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
+  return attrOf(*inode, stat);
+}
+
+Result<std::string> Overlay::readlink(NodeId node) {
+  OverlayState& state = *state_;
+  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  const TreeLock tree(state.renameMu);
+  return withPlace(state, *inode, [](At at) { return sys::readlink(at); });
+}
+
+Result<StatFs> Overlay::statfs(NodeId /*node*/) {
+  const LayerStack& stack = *state_->stack;
+  TRY_ASSIGN(const sys::FsStat fs, sys::statFs(stack.layer(stack.firstIndex()).root()));
+  StatFs out;
+  out.blocks = fs.blocks;
+  out.bfree = fs.bfree;
+  out.bavail = fs.bavail;
+  out.files = fs.files;
+  out.ffree = fs.ffree;
+  out.bsize = fs.bsize;
+  out.frsize = fs.frsize;
+  out.namelen = fs.namelen;
+  return out;
+}
+
+Result<uint32_t> Overlay::getFlags(NodeId node) {
+  OverlayState& state = *state_;
+  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  if (!inode->isDir() && !inode->isRegular()) return Errno(ENOTTY);
+  const TreeLock tree(state.renameMu);
+  return withPlace(state, *inode, [&inode](At at) -> Result<uint32_t> {
+    if (inode->isDir()) return sys::getFlags(at.dir);
+    TRY_ASSIGN(const Fd fd, sys::openData(at, false));
+    return sys::getFlags(fd.get());
+  });
+}
+
+Status Overlay::setFlags(const Caller& caller, NodeId node, uint32_t flags) {
+  OverlayState& state = *state_;
+  TRY(state.requireWritable());
+  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  if (!inode->isDir() && !inode->isRegular()) return Errno(ENOTTY);
+  TRY(copyUp(state, caller, inode));
+  settleHardlinks(state);
+  const TreeLock tree(state.renameMu);
+  return withPlace(state, *inode, [&](At at) -> Status {
+    if (inode->isDir()) return sys::setFlags(at.dir, flags);
+    TRY_ASSIGN(const Fd fd, sys::openData(at, false));
+    return sys::setFlags(fd.get(), flags);
+  });
+}
+
+}  // namespace unionfs

@@ -1,0 +1,307 @@
+#include "overlay/copy_up.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/blocking.h"
+#include "layer/marker.h"
+#include "overlay/hardlink.h"
+#include "overlay/keep_times.h"
+#include "overlay/listing.h"
+#include "overlay/lookup.h"
+#include "overlay/metadata.h"
+#include "sys/creds.h"
+#include "sys/handle.h"
+#include "sys/io.h"
+#include "sys/open.h"
+#include "sys/tree.h"
+
+namespace unionfs {
+
+namespace {
+
+// Copies larger than this let another thread serve meanwhile.
+constexpr uint64_t kQuickCopy = 256 << 10;
+
+// The lower file's handle as origin mark; a filesystem without handles just has none.
+Status markOrigin(OverlayState& state, At lower, LayerIndex layer, At copy) {
+  const auto handle = sys::fileHandle(lower);
+  if (!handle.ok()) return success();
+  const auto marked = marker::writeOrigin(copy, state.work().features().xattrs, *handle, state.stack->layer(layer).uuid());
+  // A symlink or device cannot carry user.* xattrs.
+  if (!marked.ok() && (marked.failsWith(EPERM) || meansUnsupported(marked.error()))) return success();
+  return marked;
+}
+
+struct Parent {
+  InodeRef dir;
+  CName name;
+};
+
+Result<Parent> parentOfDir(Inode& dir) {
+  const std::lock_guard lock(dir.mu);
+  if (dir.links.empty() || dir.dir->removed) return Errno(ENOENT);
+  TRY_ASSIGN(CName name, CName::of(dir.links.front().name));
+  return Parent{dir.links.front().parent, name};
+}
+
+// Precondition: both directory locks held exclusive, the parent is in the upper.
+Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& name) {
+  DirState& d = *dir.dir;
+  const LayerIndex lower = d.layers.front();
+  TRY_ASSIGN(const FdRef source, dirFd(state, dir, lower));
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({source->get(), ""}));
+  const std::string staged = state.work().newName();
+  TRY(sys::mkdir(state.work().at(staged), 0700));
+  const auto fill = [&]() -> Result<Fd> {
+    TRY_ASSIGN(Fd made, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
+    TRY(markOrigin(state, {source->get(), ""}, lower, {made.get(), ""}));
+    TRY(copyMetadata({source->get(), ""}, stat, {made.get(), ""}));
+    TRY_ASSIGN(const FdRef target, dirFd(state, parent, kUpperLayer));
+    const KeepTimes times(target->get());
+    TRY(markImpure(state, parent));
+    TRY(state.work().publish(staged, {target->get(), name.c_str()}, UpperName::absent, true));
+    return made;
+  };
+  auto made = fill();
+  if (!made.ok()) {
+    state.work().discard(staged);
+    return made.error();
+  }
+  TRY_ASSIGN(const sys::Stat upper, sys::stat({made->get(), ""}));
+  state.table.addKey(dir, keyOf(kUpperLayer, upper));
+  d.layers.insert(d.layers.begin(), kUpperLayer);
+  state.dirFds.put({dir.id, kUpperLayer}, {std::make_shared<const Fd>(std::move(*made)), false});
+  dir.layer.store(kUpperLayer, std::memory_order_release);
+  d.hasUpper = true;
+  indexPresent(parent, name.view(), S_IFDIR, upper.ino, true, d.layers);
+  return success();
+}
+
+}  // namespace
+
+Status markImpure(OverlayState& state, Inode& dir) {
+  if (dir.dir->impure) return success();
+  TRY_ASSIGN(const FdRef fd, dirFd(state, dir, kUpperLayer));
+  TRY(marker::setImpure(fd->get(), state.work().features().xattrs));
+  dir.dir->impure = true;
+  return success();
+}
+
+Status copyUpDir(OverlayState& state, Inode& dir) {
+  if (dir.dir->removed) return Errno(ENOENT);
+  if (dir.dir->hasUpper) return success();
+  TRY(state.requireWritable());
+  TRY_ASSIGN(const Parent parent, parentOfDir(dir));
+  TRY(copyUpDir(state, *parent.dir));
+  const std::unique_lock parentLock(parent.dir->dir->mu);
+  const std::unique_lock lock(dir.dir->mu);
+  if (dir.dir->hasUpper) return success();
+  if (dir.dir->removed) return Errno(ENOENT);
+  sys::actAsSelf();
+  return state.noteUpper(publishDir(state, *parent.dir, dir, parent.name), "copy-up of a directory");
+}
+
+namespace {
+
+// A finished copy that no name leads to yet: an O_TMPFILE, or an object in the work directory.
+struct Staged {
+  Fd file;           // of a regular file, open for writing; else O_PATH
+  std::string name;  // in the work directory; empty for an O_TMPFILE
+};
+
+struct Source {
+  Place place;
+  sys::Stat stat;
+  Fd data;  // of a regular file
+  LayerIndex layer = 0;
+};
+
+Result<Source> openSource(OverlayState& state, Inode& inode) {
+  const TreeLock tree(state.renameMu);
+  Source source;
+  source.layer = inode.layer.load(std::memory_order_acquire);
+  TRY_ASSIGN(source.place, placeOf(state, inode));
+  TRY_ASSIGN(source.stat, sys::stat(source.place.at()));
+  if (inode.isRegular()) {
+    TRY_ASSIGN(source.data, sys::openData(source.place.at(), false));
+  }
+  return source;
+}
+
+Status fillRegular(OverlayState& state, const Caller& caller, const Source& source, int to, uint64_t size) {
+  if (size > kQuickCopy) aboutToBlock();
+  const auto goOn = [&caller] { return caller.interrupted == nullptr || !caller.interrupted->load(std::memory_order_relaxed); };
+  TRY(sys::copyData(source.data.get(), to, size, goOn));
+  state.copyUpBytes.fetch_add(size, std::memory_order_relaxed);
+  return success();
+}
+
+Result<Staged> stageRegular(OverlayState& state, const Caller& caller, const Source& source, CopyExtent extent) {
+  WorkDir& work = state.work();
+  Staged staged;
+  if (work.features().tmpfile) {
+    TRY_ASSIGN(staged.file, sys::openTemporary(work.directory().get(), O_RDWR, 0600));
+  } else {
+    staged.name = work.newName();
+    TRY_ASSIGN(staged.file, sys::createExclusive(work.at(staged.name), O_RDWR, 0600));
+  }
+  const At copy{staged.file.get(), ""};
+  const auto fill = [&]() -> Status {
+    TRY(fillRegular(state, caller, source, staged.file.get(), std::min(source.stat.size, extent.bytes)));
+    TRY(markOrigin(state, source.place.at(), source.layer, copy));
+    TRY(copyMetadata(source.place.at(), source.stat, copy));
+    if (state.options.isVolatile) return success();
+    aboutToBlock();
+    return sys::fsync(staged.file.get(), false);
+  };
+  const auto filled = fill();
+  if (!filled.ok() && !staged.name.empty()) work.discard(staged.name);
+  TRY(filled);
+  return staged;
+}
+
+Result<Staged> stageSpecial(OverlayState& state, const Source& source) {
+  WorkDir& work = state.work();
+  Staged staged;
+  staged.name = work.newName();
+  const At at = work.at(staged.name);
+  const auto make = [&]() -> Status {
+    if (S_ISLNK(source.stat.mode)) {
+      TRY_ASSIGN(const std::string target, sys::readlink(source.place.at()));
+      TRY(sys::symlink(target, at));
+    } else {
+      TRY(sys::mknod(at, source.stat.mode & (S_IFMT | 0777U), source.stat.rdev));
+    }
+    TRY(markOrigin(state, source.place.at(), source.layer, at));
+    TRY(copyMetadata(source.place.at(), source.stat, at));
+    TRY_ASSIGN(staged.file, sys::open(at, O_PATH));
+    return success();
+  };
+  const auto made = make();
+  if (!made.ok()) work.discard(staged.name);
+  TRY(made);
+  return staged;
+}
+
+// The inode's real file is `upper` now. Precondition: the lock of the directory that got the name, or no name at all.
+void becomeUpper(OverlayState& state, const InodeRef& inode, const sys::Stat& lower, const sys::Stat& upper, const Parent* where) {
+  state.table.addKey(*inode, keyOf(kUpperLayer, upper));
+  {
+    const std::lock_guard lock(inode->mu);
+    inode->upperIno = upper.ino;
+    inode->nlinkDelta += static_cast<int32_t>(lower.nlink) - static_cast<int32_t>(upper.nlink);
+    for (auto& link : inode->links) {
+      if (where != nullptr && link.parent == where->dir && link.name == where->name.view()) link.inUpper = true;
+    }
+    inode->layer.store(kUpperLayer, std::memory_order_release);
+  }
+  state.dataFds.drop({inode->id, 0});
+  state.copyUps.fetch_add(1, std::memory_order_relaxed);
+  if (lower.nlink > 1) {
+    keep(state, inode);
+    noteUnsettled(state, inode);
+  }
+}
+
+std::optional<Parent> liveName(Inode& inode) {
+  const std::lock_guard lock(inode.mu);
+  for (const auto& link : inode.links) {
+    if (link.gone) continue;
+    if (auto name = CName::of(link.name); name.ok()) return Parent{link.parent, *name};
+  }
+  return std::nullopt;
+}
+
+// A file whose names are gone gets its copy without a name.
+Status publishOrphan(OverlayState& state, const InodeRef& inode, const Source& source, Staged& staged) {
+  TRY_ASSIGN(const sys::Stat upper, sys::stat({staged.file.get(), ""}));
+  TRY_ASSIGN(Fd pin, sys::open({staged.file.get(), ""}, O_PATH));
+  if (!staged.name.empty()) TRY(sys::unlink(state.work().at(staged.name)));
+  {
+    const std::lock_guard lock(inode->mu);
+    inode->pin = std::make_shared<const Fd>(std::move(pin));
+  }
+  state.pins.fetch_add(1, std::memory_order_relaxed);
+  becomeUpper(state, inode, source.stat, upper, nullptr);
+  const std::lock_guard lock(inode->mu);
+  inode->nlinkDelta = 0;
+  return success();
+}
+
+Status publishFile(OverlayState& state, const InodeRef& inode, const Source& source, Staged& staged) {
+  const TreeLock tree(state.renameMu);
+  auto where = liveName(*inode);
+  if (!where) return publishOrphan(state, inode, source, staged);
+  TRY(copyUpDir(state, *where->dir));
+  const std::unique_lock lock(where->dir->dir->mu);
+  if (!liveName(*inode)) return publishOrphan(state, inode, source, staged);
+  TRY_ASSIGN(const FdRef dir, dirFd(state, *where->dir, kUpperLayer));
+  const At target{dir->get(), where->name.c_str()};
+  {
+    const KeepTimes times(dir->get());
+    TRY(markImpure(state, *where->dir));
+    if (staged.name.empty()) {
+      TRY(state.work().publishTemporary(staged.file.get(), target, UpperName::absent));
+    } else {
+      TRY(state.work().publish(staged.name, target, UpperName::absent, false));
+    }
+  }
+  TRY_ASSIGN(const sys::Stat upper, sys::stat({staged.file.get(), ""}));
+  becomeUpper(state, inode, source.stat, upper, &*where);
+  indexPresent(*where->dir, where->name.view(), source.stat.mode, upper.ino, true);
+  return success();
+}
+
+// Waits for another copier without holding up the reader of requests.
+void lockCopy(Inode& inode) {
+  if (inode.copyMu.try_lock()) return;
+  aboutToBlock();
+  inode.copyMu.lock();
+}
+
+}  // namespace
+
+Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& inode, CopyExtent extent) {
+  if (inode->inUpper()) return success();
+  TRY(state.requireWritable());
+  lockCopy(*inode);
+  const std::lock_guard copy(inode->copyMu, std::adopt_lock);
+  if (inode->inUpper()) return success();
+  sys::actAsSelf();
+  TRY_ASSIGN(const Source source, openSource(state, *inode));
+  auto staged = inode->isRegular() ? stageRegular(state, caller, source, extent) : stageSpecial(state, source);
+  if (!staged.ok()) return state.noteUpperError(staged.error(), "copy-up");
+  const auto published = publishFile(state, inode, source, *staged);
+  if (!published.ok() && !staged->name.empty()) state.work().discard(staged->name);
+  return state.noteUpper(published, "copy-up");
+}
+
+Status giveNewIdentity(OverlayState& state, const InodeRef& inode) {
+  const TreeLock tree(state.renameMu);
+  TRY_ASSIGN(const sys::Stat upper, statInode(state, *inode));
+  TRY_ASSIGN(const Place place, placeOf(state, *inode));
+  TRY_ASSIGN(Fd pin, sys::open(place.at(), O_PATH));
+  state.table.rememberIno(keyOf(kUpperLayer, upper), inode->ino);
+  state.table.dropKeys(*inode);
+  state.dataFds.drop({inode->id, 0});
+  std::vector<Link> dropped;  // parent references go after the lock
+  {
+    const std::lock_guard lock(inode->mu);
+    if (!inode->pin) {
+      inode->pin = std::make_shared<const Fd>(std::move(pin));
+      state.pins.fetch_add(1, std::memory_order_relaxed);
+    }
+    dropped.swap(inode->links);
+  }
+  return success();
+}
+
+Status copyUp(OverlayState& state, const Caller& caller, const InodeRef& inode) {
+  if (!inode->isDir()) return copyUpFile(state, caller, inode);
+  const TreeLock tree(state.renameMu);
+  return copyUpDir(state, *inode);
+}
+
+}  // namespace unionfs

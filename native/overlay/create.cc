@@ -1,0 +1,200 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "layer/marker.h"
+#include "overlay/attr.h"
+#include "overlay/copy_up.h"
+#include "overlay/ino.h"
+#include "overlay/listing.h"
+#include "overlay/names.h"
+#include "sys/attr.h"
+#include "sys/creds.h"
+#include "sys/open.h"
+#include "sys/tree.h"
+#include "sys/xattr.h"
+
+namespace unionfs {
+
+namespace {
+
+constexpr const char* kDefaultAcl = "system.posix_acl_default";
+
+// Makes the new object at a place, as the caller.
+using Maker = std::function<Status(At)>;
+
+Status makeAs(const Caller& caller, const Maker& maker, At at) {
+  TRY(sys::actAs(caller.uid, caller.gid, caller.umask));
+  const auto made = maker(at);
+  sys::actAsSelf();
+  return made;
+}
+
+// A directory in the work directory from which a new object inherits what it would from `parent`: group and setgid
+// bit, default ACL.
+Status imitateParent(OverlayState& state, const std::string& stage, int parent) {
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({parent, ""}));
+  TRY(sys::mkdir(state.work().at(stage), 0700));
+  TRY_ASSIGN(const Fd dir, sys::open(state.work().at(stage), O_RDONLY | O_DIRECTORY));
+  const At at{dir.get(), ""};
+  TRY(sys::chown(at, std::nullopt, stat.gid));
+  TRY(sys::chmod(at, 0700U | (stat.mode & S_ISGID)));
+  const auto acl = sys::getXattr({parent, ""}, kDefaultAcl);
+  if (acl.ok()) TRY(sys::setXattr(at, kDefaultAcl, *acl));
+  return success();
+}
+
+// Creating where a whiteout lies: the object is made whole in the work directory and takes the whiteout's place.
+Status createOverWhiteout(OverlayState& state, const Caller& caller, At target, UpperName was, bool isDir, const Maker& maker) {
+  WorkDir& work = state.work();
+  const std::string stage = work.newName(), staged = work.newName();
+  const auto build = [&]() -> Status {
+    TRY(imitateParent(state, stage, target.dir));
+    TRY_ASSIGN(const Fd stageDir, sys::open(work.at(stage), O_RDONLY | O_DIRECTORY));
+    const At made{stageDir.get(), "new"};
+    TRY(makeAs(caller, maker, made));
+    if (isDir) {
+      TRY_ASSIGN(const Fd dir, sys::open(made, O_RDONLY | O_DIRECTORY));
+      TRY(marker::setOpaque(dir.get(), work.features().xattrs));
+    }
+    TRY(sys::rename(made, work.at(staged), RENAME_NOREPLACE));
+    return work.publish(staged, target, was, isDir);
+  };
+  const auto built = build();
+  if (!built.ok()) work.discard(staged);
+  work.discard(stage);
+  return built;
+}
+
+Resolution freshResolution(const sys::Stat& stat) {
+  Resolution found;
+  found.top = kUpperLayer;
+  found.stat = stat;
+  if (stat.isDir()) found.layers = {kUpperLayer};
+  return found;
+}
+
+// The one gate through which names come into being, but for link and rename.
+// Linux: fs/overlayfs/dir.c:ovl_create_or_link(), ovl_create_over_whiteout().
+Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId parent, Name rawName, bool isDir, const Maker& maker) {
+  TRY(state.requireWritable());
+  TRY(checkNewName(rawName));
+  TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
+  TRY_ASSIGN(const CName name, CName::of(rawName));
+  const TreeLock tree(state.renameMu);
+  TRY(copyUpDir(state, *dir));
+  const std::unique_lock lock(dir->dir->mu);
+  if (dir->dir->removed) return Errno(ENOENT);
+  TRY_ASSIGN(const NameView view, viewName(state, *dir, name));
+  if (view.found) return Errno(EEXIST);
+  TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
+  const At target{upper->get(), name.c_str()};
+  if (view.upper == UpperName::absent) {
+    TRY(state.noteUpper(makeAs(caller, maker, target), "create"));
+  } else {
+    TRY(state.noteUpper(createOverWhiteout(state, caller, target, view.upper, isDir, maker), "create"));
+  }
+  TRY_ASSIGN(const sys::Stat stat, sys::stat(target));
+  const bool hidesLower = view.upper != UpperName::absent;
+  indexPresent(*dir, name.view(), stat.mode, stat.ino, hidesLower);
+  return entryFor(state, *dir, name, freshResolution(stat));
+}
+
+}  // namespace
+
+Result<Entry> Overlay::mknod(const Caller& caller, NodeId parent, Name name, NewNode node) {
+  // A user's 0:0 device would be a deletion. Linux: fs/overlayfs/dir.c:ovl_mknod().
+  if (S_ISCHR(node.mode) && node.rdev == makedev(0, 0)) return Errno(EPERM);
+  return createNode(*state_, caller, parent, name, false, [&node](At at) { return sys::mknod(at, node.mode, node.rdev); });
+}
+
+Result<Entry> Overlay::mkdir(const Caller& caller, NodeId parent, Name name, mode_t mode) {
+  return createNode(*state_, caller, parent, name, true, [mode](At at) { return sys::mkdir(at, mode & 07777U); });
+}
+
+Result<Entry> Overlay::symlink(const Caller& caller, NodeId parent, Name name, std::string_view target) {
+  return createNode(*state_, caller, parent, name, false, [target](At at) { return sys::symlink(std::string(target), at); });
+}
+
+Result<Entry> Overlay::tmpfile(const Caller& caller, NodeId parent, mode_t mode) {
+  OverlayState& state = *state_;
+  TRY(state.requireWritable());
+  if (!state.work().features().tmpfile) return Errno(EOPNOTSUPP);
+  TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
+  const TreeLock tree(state.renameMu);
+  TRY(copyUpDir(state, *dir));
+  TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
+  Fd file;
+  TRY(state.noteUpper(makeAs(caller,
+                             [&file, mode](At at) -> Status {
+                               TRY_ASSIGN(file, sys::openTemporary(at.dir, O_RDWR, mode & 07777U));
+                               return success();
+                             },
+                             {upper->get(), "."}),
+                      "O_TMPFILE"));
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({file.get(), ""}));
+  auto pin = std::make_shared<const Fd>(std::move(file));
+  const auto made = state.table.findOrCreate(keyOf(kUpperLayer, stat), stat.mode, composeIno(state, kUpperLayer, stat.ino), kUpperLayer,
+                                             [&](Inode& inode) {
+                                               inode.upperIno = stat.ino;
+                                               inode.pin = pin;
+                                             });
+  state.pins.fetch_add(1, std::memory_order_relaxed);
+  state.table.countLookup(*made.inode);
+  return Entry{made.inode->id, attrOf(*made.inode, stat)};
+}
+
+namespace {
+
+// Precondition: dir's lock held exclusive; renameMu held.
+Status linkInto(OverlayState& state, Inode& inode, At target, UpperName was) {
+  if (was == UpperName::absent) return withPlace(state, inode, [&](At at) { return sys::link(at, target); });
+  const std::string staged = state.work().newName();
+  TRY(withPlace(state, inode, [&](At at) { return sys::link(at, state.work().at(staged)); }));
+  const auto published = state.work().publish(staged, target, was, false);
+  if (!published.ok()) state.work().discard(staged);
+  return published;
+}
+
+// A file that had no name has one now; the descriptor that stood for it can go.
+void unpin(OverlayState& state, Inode& inode) {
+  FdRef pin;
+  const std::lock_guard lock(inode.mu);
+  if (!inode.pin) return;
+  pin.swap(inode.pin);
+  state.pins.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Result<Entry> Overlay::link(const Caller& caller, NodeId node, NodeId newParent, Name newName) {
+  OverlayState& state = *state_;
+  TRY(state.requireWritable());
+  TRY(checkNewName(newName));
+  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  if (inode->isDir()) return Errno(EPERM);
+  TRY_ASSIGN(const InodeRef dir, state.findDir(newParent));
+  TRY_ASSIGN(const CName name, CName::of(newName));
+  TRY(copyUpFile(state, caller, inode));
+  settleHardlinks(state);
+  const TreeLock tree(state.renameMu);
+  TRY(copyUpDir(state, *dir));
+  const std::unique_lock lock(dir->dir->mu);
+  if (dir->dir->removed) return Errno(ENOENT);
+  TRY_ASSIGN(const NameView view, viewName(state, *dir, name));
+  if (view.found) return Errno(EEXIST);
+  TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
+  const At target{upper->get(), name.c_str()};
+  sys::actAsSelf();
+  // The new name's directory must say that it holds a copy, or a later mount shows another inode number there.
+  if (inode->ino != composeIno(state, kUpperLayer, inode->upperIno)) TRY(markImpure(state, *dir));
+  TRY(state.noteUpper(linkInto(state, *inode, target, view.upper), "link"));
+  TRY_ASSIGN(const sys::Stat stat, sys::stat(target));
+  indexPresent(*dir, name.view(), stat.mode, stat.ino, view.upper != UpperName::absent);
+  auto entry = entryFor(state, *dir, name, freshResolution(stat));
+  unpin(state, *inode);
+  return entry;
+}
+
+}  // namespace unionfs

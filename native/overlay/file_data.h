@@ -1,0 +1,16 @@
+// file_data.h - descriptors of regular files' data, by node: there is no open(2) on the wire in cached mode.
+#pragma once
+
+#include "overlay/state.h"
+
+namespace unionfs {
+
+// The data of the inode's top real file, from the cache or opened. A writable one also serves reading.
+// Precondition: no lock held; for writing the inode is in the upper. EINVAL for what is no regular file.
+Result<FdRef> dataFd(OverlayState& state, const InodeRef& inode, bool writable);
+
+// Takes setuid, setgid (where the group may execute) and file capabilities away, as a write by one without CAP_FSETID
+// does. Linux: fs/inode.c:file_remove_privs().
+Status killPrivileges(int fd);
+
+}  // namespace unionfs

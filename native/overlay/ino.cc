@@ -1,0 +1,83 @@
+#include "overlay/ino.h"
+
+#include <dirent.h>
+
+#include "layer/marker.h"
+#include "overlay/lookup.h"
+#include "sys/handle.h"
+
+namespace unionfs {
+
+namespace {
+
+constexpr unsigned kFilesystemShift = 56;
+
+// The inode number of the lower file a copy was made of: the file of the same name when its handle is the origin,
+// else whatever the handle leads to (the copy was renamed), where we may open handles.
+std::optional<uint64_t> originIno(OverlayState& state, Inode& dir, const CName& name) {
+  const auto upperDir = dirFd(state, dir, kUpperLayer);
+  if (!upperDir.ok()) return std::nullopt;
+  const auto origin = marker::readOrigin({(*upperDir)->get(), name.c_str()});
+  if (!origin) return std::nullopt;
+  const auto lower = lowerFileOf(state, dir, name);
+  if (lower.ok() && lower->has_value()) {
+    const auto& [layer, stat] = **lower;
+    if (const auto fd = dirFd(state, dir, layer); fd.ok()) {
+      const auto handle = sys::fileHandle({(*fd)->get(), name.c_str()});
+      if (handle.ok() && *handle == *origin) return composeIno(state, layer, stat.ino);
+    }
+  }
+  if (!state.canOpenByHandle) return std::nullopt;
+  std::vector<bool> asked(state.stack->filesystems());
+  for (LayerIndex layer = 1; layer < state.stack->size(); ++layer) {
+    const Layer& candidate = state.stack->layer(layer);
+    if (asked[candidate.filesystem()]) continue;
+    asked[candidate.filesystem()] = true;
+    const auto fd = sys::openByHandle(candidate.root(), *origin);
+    if (!fd.ok()) continue;
+    if (const auto stat = sys::stat({fd->get(), ""}); stat.ok()) return composeIno(state, layer, stat->ino);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+uint64_t composeIno(const OverlayState& state, LayerIndex layer, uint64_t realIno) {
+  if (state.stack->filesystems() == 1) return realIno;
+  const uint64_t filesystem = state.stack->layer(layer).filesystem() + 1;
+  if (realIno >> kFilesystemShift == 0) return filesystem << kFilesystemShift | realIno;
+  // Filesystems that use the top byte themselves are rare; spread their numbers instead.
+  return (realIno * 0x9e3779b97f4a7c15ULL) ^ filesystem;
+}
+
+uint64_t inoOf(OverlayState& state, Inode& dir, const CName& name, const Resolution& found) {
+  if (found.stat.isDir()) {
+    if (found.lowerStat) return composeIno(state, found.lowerTop, found.lowerStat->ino);
+    return composeIno(state, found.top, found.stat.ino);
+  }
+  if (found.top == kUpperLayer) {
+    if (const auto hint = state.table.rememberedIno(keyOf(found.top, found.stat))) return *hint;
+    if (dir.dir->impure) {
+      if (const auto origin = originIno(state, dir, name)) return *origin;
+    }
+  }
+  return composeIno(state, found.top, found.stat.ino);
+}
+
+uint64_t inoOfEntry(OverlayState& state, Inode& dir, const IndexEntry& entry, Name rawName) {
+  const bool mergedDir = entry.type == DT_DIR && entry.lowerIno != 0;
+  const bool maybeCopy = entry.type != DT_DIR && entry.top == kUpperLayer && dir.dir->impure;
+  if (mergedDir || maybeCopy) {
+    // An opaque mark or an origin may decide the number: only a look at the file tells.
+    if (const auto name = CName::of(rawName); name.ok()) {
+      const auto view = viewName(state, dir, *name);
+      if (view.ok() && view->found) {
+        if (const InodeRef known = knownInode(state, *view->found)) return known->ino;
+        return inoOf(state, dir, *name, *view->found);
+      }
+    }
+  }
+  return composeIno(state, entry.top, entry.ino);
+}
+
+}  // namespace unionfs

@@ -1,0 +1,136 @@
+#include "overlay/listing.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+
+#include "layer/marker.h"
+#include "sys/dir.h"
+
+namespace unionfs {
+
+namespace {
+
+// Figures of one machine, in tenths of a microsecond; only their ratios matter.
+constexpr uint32_t kProbeCost = 8;    // one failing statx and one test for a whiteout file
+constexpr uint32_t kOpenCost = 40;    // open, two getdents, close
+constexpr uint32_t kBytesPerUnit = 20;
+
+uint8_t typeOfMode(mode_t mode) { return static_cast<uint8_t>((mode & S_IFMT) >> 12U); }
+
+// Adds one real directory to the index being built.
+class LayerReader {
+ public:
+  LayerReader(DirIndexBuilder& builder, int fd, bool xattrWhiteouts) : builder_(builder), fd_(fd), xattrWhiteouts_(xattrWhiteouts) {}
+
+  void take(const sys::RawEntry& raw) {
+    if (marker::isReservedName(raw.name)) {
+      if (const auto victim = marker::whiteoutFileVictim(raw.name)) builder_.addWhiteoutFile(*victim);
+      return;
+    }
+    uint8_t type = raw.type;
+    if (type == DT_CHR || type == DT_UNKNOWN || (type == DT_REG && xattrWhiteouts_)) {
+      const At at{fd_, raw.name.data()};
+      const auto stat = sys::stat(at);
+      if (!stat.ok()) return;
+      if (marker::isWhiteoutDevice(*stat) || (xattrWhiteouts_ && marker::isXattrWhiteout(at, *stat))) {
+        builder_.addWhiteoutDevice(raw.name);
+        return;
+      }
+      type = typeOfMode(stat->mode);
+    }
+    builder_.add(raw.name, type, raw.ino);
+  }
+
+ private:
+  DirIndexBuilder& builder_;
+  int fd_;
+  bool xattrWhiteouts_;
+};
+
+}  // namespace
+
+Status loadIndex(OverlayState& state, Inode& dir) {
+  DirState& d = *dir.dir;
+  if (d.index) return success();
+  DirIndexBuilder builder(d.layers.size());
+  for (const LayerIndex layer : d.layers) {
+    const auto fd = dirFd(state, dir, layer);
+    if (fd.failsWith(ENOENT) && layer == kUpperLayer) continue;  // removed while open: nothing is left in it
+    TRY(fd);
+    builder.beginLayer(layer, layer == kUpperLayer);
+    const bool xattrWhiteouts = std::ranges::find(d.xattrWhiteoutIn, layer) != d.xattrWhiteoutIn.end();
+    LayerReader reader(builder, (*fd)->get(), xattrWhiteouts);
+    const auto read = sys::readDir((*fd)->get(), [&reader](const sys::RawEntry& raw) { reader.take(raw); });
+    if (!read.ok()) return read.failsWith(EBADF) ? Errno(EACCES) : read.error();
+  }
+  d.index = std::make_unique<DirIndex>(builder.finish());
+  return success();
+}
+
+namespace {
+
+uint32_t estimateReading(OverlayState& state, Inode& dir) {
+  uint32_t cost = static_cast<uint32_t>(dir.dir->layers.size()) * kOpenCost;
+  for (const LayerIndex layer : dir.dir->layers) {
+    const auto fd = dirFd(state, dir, layer);
+    const auto stat = fd.ok() ? sys::stat({(*fd)->get(), ""}) : Result<sys::Stat>(fd.error());
+    // An ext4 directory has at least one block of 4096 bytes, mostly empty.
+    if (stat.ok()) cost += static_cast<uint32_t>((stat->size == 4096 ? 256 : stat->size) / kBytesPerUnit);
+  }
+  return cost;
+}
+
+}  // namespace
+
+bool indexPays(OverlayState& state, Inode& dir) {
+  DirState& d = *dir.dir;
+  if (d.index || d.layers.size() < 2) return false;
+  const uint32_t probe = static_cast<uint32_t>(d.layers.size()) * kProbeCost;
+  const uint32_t probed = d.probed.fetch_add(probe, std::memory_order_relaxed);
+  if (d.readingCost == 0) d.readingCost = estimateReading(state, dir);
+  return d.readingCost <= probed + 4 * probe;
+}
+
+void enforceBudget(OverlayState& state, Inode& dir, size_t bytes) {
+  for (const NodeId victim : state.listings.account(dir.id, bytes)) {
+    const auto inode = state.table.find(victim);
+    if (!inode.ok()) {
+      state.listings.account(victim, 0);
+      continue;
+    }
+    const std::unique_lock lock((*inode)->dir->mu, std::try_to_lock);
+    if (!lock) continue;
+    (*inode)->dir->index.reset();
+    (*inode)->dir->probed = 0;
+    state.listings.account(victim, 0);
+  }
+}
+
+void indexPresent(Inode& dir, Name name, mode_t type, uint64_t realIno, bool lowerShows, std::span<const LayerIndex> layers) {
+  DirState& d = *dir.dir;
+  if (!d.index) return;
+  IndexEntry facts;
+  facts.top = kUpperLayer;
+  facts.type = typeOfMode(type);
+  facts.ino = realIno;
+  facts.flags = IndexEntry::kInUpper;
+  facts.set(IndexEntry::kInLower, lowerShows);
+  if (const IndexEntry* known = d.index->find(name); known != nullptr && layers.size() > 1) {
+    facts.lowerIno = known->lowerIno != 0 ? known->lowerIno : known->ino;
+    facts.lowerTop = known->lowerIno != 0 ? known->lowerTop : known->top;
+  }
+  d.index->put(name, facts, layers);
+}
+
+void indexRemoved(Inode& dir, Name name, WhiteoutForm form, bool whiteout, bool lowerShows) {
+  DirState& d = *dir.dir;
+  if (!d.index) return;
+  IndexEntry facts;
+  facts.set(IndexEntry::kInLower, lowerShows);
+  facts.set(IndexEntry::kUpperWhiteoutDevice, whiteout && form == WhiteoutForm::device);
+  facts.set(IndexEntry::kUpperWhiteoutFile, whiteout && form == WhiteoutForm::file);
+  d.index->put(name, facts);
+}
+
+}  // namespace unionfs

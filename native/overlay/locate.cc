@@ -1,0 +1,113 @@
+#include "overlay/locate.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "sys/open.h"
+
+namespace unionfs {
+
+namespace {
+
+// Longest path given to one openat2(2); deeper directories are opened in steps.
+constexpr size_t kPathStep = 3500;
+
+FdRef layerRoot(const OverlayState& state, LayerIndex layer) { return {state.stack, &state.stack->layer(layer).rootFd()}; }
+
+Result<Fd> openDirectory(int base, const std::string& path) {
+  auto fd = sys::openBeneath(base, path.c_str(), O_RDONLY | O_DIRECTORY);
+  if (fd.failsWith(EACCES)) return sys::openBeneath(base, path.c_str(), O_PATH | O_DIRECTORY);
+  return fd;
+}
+
+// The way from an open ancestor down to a directory, nearest name last.
+struct Descent {
+  FdRef base;
+  std::vector<std::string> names;  // deepest first
+};
+
+Result<Descent> descentTo(OverlayState& state, Inode& dir, LayerIndex layer) {
+  Descent descent;
+  InodeRef current = InodeRef::of(dir);
+  for (;;) {
+    if (current->id == kRootNode) {
+      descent.base = layerRoot(state, layer);
+      return descent;
+    }
+    if (auto cached = state.dirFds.get({current->id, layer}); cached.fd) {
+      descent.base = std::move(cached.fd);
+      return descent;
+    }
+    InodeRef parent;
+    {
+      const std::lock_guard lock(current->mu);
+      if (layer == kUpperLayer && current->pin) {
+        descent.base = current->pin;
+        return descent;
+      }
+      if (current->links.empty()) return Errno(ESTALE);
+      descent.names.push_back(current->links.front().name);
+      parent = current->links.front().parent;
+    }
+    current = std::move(parent);
+  }
+}
+
+}  // namespace
+
+Result<FdRef> dirFd(OverlayState& state, Inode& dir, LayerIndex layer) {
+  TRY_ASSIGN(Descent descent, descentTo(state, dir, layer));
+  FdRef fd = std::move(descent.base);
+  auto& names = descent.names;
+  if (names.empty()) return fd;
+  while (!names.empty()) {
+    std::string path = std::move(names.back());
+    names.pop_back();
+    while (!names.empty() && path.size() + names.back().size() < kPathStep) {
+      path.append("/").append(names.back());
+      names.pop_back();
+    }
+    TRY_ASSIGN(Fd next, openDirectory(fd->get(), path));
+    fd = std::make_shared<const Fd>(std::move(next));
+  }
+  state.dirFds.put({dir.id, layer}, {fd, false});
+  return fd;
+}
+
+Result<Place> placeOf(OverlayState& state, Inode& inode) {
+  const LayerIndex layer = inode.layer.load(std::memory_order_acquire);
+  if (inode.isDir()) {
+    TRY_ASSIGN(FdRef fd, dirFd(state, inode, layer));
+    return Place{std::move(fd), {}};
+  }
+  InodeRef parent;
+  std::string name;
+  {
+    const std::lock_guard lock(inode.mu);
+    if (layer == kUpperLayer) {
+      if (inode.pin) return Place{inode.pin, {}};
+      if (!inode.orphanName.empty()) return Place{FdRef(state.stack, &state.work().directory()), inode.orphanName};
+    }
+    const auto fits = [layer](const Link& link) { return layer != kUpperLayer || link.inUpper; };
+    const auto link = std::find_if(inode.links.begin(), inode.links.end(), fits);
+    if (link == inode.links.end()) return Errno(ESTALE);
+    parent = link->parent;
+    name = link->name;
+  }
+  TRY_ASSIGN(FdRef fd, dirFd(state, *parent, layer));
+  return Place{std::move(fd), std::move(name)};
+}
+
+Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
+  return withPlace(state, inode, [&inode](At at) -> Result<sys::Stat> {
+    TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
+    if (inode.inUpper() && !inode.isDir()) {
+      const std::lock_guard lock(inode.mu);
+      if (inode.upperIno != 0 && stat.ino != inode.upperIno) return Errno(ENOENT);
+    }
+    return stat;
+  });
+}
+
+}  // namespace unionfs

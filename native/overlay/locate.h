@@ -1,0 +1,60 @@
+// locate.h - from an inode to the real file behind it.
+#pragma once
+
+#include <array>
+#include <cstring>
+
+#include "overlay/state.h"
+#include "sys/stat.h"
+
+namespace unionfs {
+
+// A name as C calls want it. ENAMETOOLONG above NAME_MAX, which every layer would answer too.
+class CName {
+ public:
+  static Result<CName> of(Name name) {
+    if (name.size() >= sizeof bytes_) return Errno(ENAMETOOLONG);
+    CName c;
+    std::memcpy(c.bytes_.data(), name.data(), name.size());
+    c.bytes_[name.size()] = '\0';
+    c.size_ = static_cast<uint16_t>(name.size());
+    return c;
+  }
+  [[nodiscard]] const char* c_str() const { return bytes_.data(); }
+  [[nodiscard]] Name view() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, 256> bytes_;
+  uint16_t size_ = 0;
+};
+
+// Where a real file is; keeps the directory open.
+struct Place {
+  FdRef dir;
+  std::string name;  // empty: `dir` is the file itself
+  [[nodiscard]] At at() const { return {dir->get(), name.c_str()}; }
+};
+
+// All functions here need renameMu held, shared or exclusive, so that no ancestor moves.
+
+// The real directory of `dir` in `layer`, open for reading (O_PATH where we may not read it).
+Result<FdRef> dirFd(OverlayState& state, Inode& dir, LayerIndex layer);
+
+// The top real file of an inode. ESTALE when no name or descriptor leads to it any more.
+Result<Place> placeOf(OverlayState& state, Inode& inode);
+
+// Runs `use(At)` on the top real file, again when the name was moved away between finding and using it.
+template <typename Use>
+auto withPlace(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{})) {
+  for (int attempt = 0;; ++attempt) {
+    auto place = placeOf(state, inode);
+    if (!place.ok()) return place.error();
+    auto result = use(place->at());
+    if (result.ok() || !meansAbsent(result.error()) || attempt == 2) return result;
+  }
+}
+
+// stat of the top real file; a name that meanwhile means another file is not taken for it.
+Result<sys::Stat> statInode(OverlayState& state, Inode& inode);
+
+}  // namespace unionfs

@@ -1,0 +1,274 @@
+#include "overlay/lookup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "layer/marker.h"
+#include "overlay/attr.h"
+#include "overlay/hardlink.h"
+#include "overlay/ino.h"
+#include "overlay/listing.h"
+#include "sys/open.h"
+
+namespace unionfs {
+
+namespace {
+
+// What one layer says of a name.
+enum class Opinion {
+  none,      // nothing: ask the next layer
+  whiteout,  // hidden from here down
+  file,      // a non-directory: the answer, or the end of a merge
+  dir,       // a directory: the start of a merge, or more of one
+};
+
+struct LayerAnswer {
+  Opinion opinion = Opinion::none;
+  sys::Stat stat;
+  bool whiteoutFile = false;  // `.wh.NAME` lies beside: nothing below shows
+};
+
+bool holdsXattrWhiteouts(const Inode& dir, LayerIndex layer) {
+  const auto& in = dir.dir->xattrWhiteoutIn;
+  return !in.empty() && std::ranges::find(in, layer) != in.end();
+}
+
+Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const CName& name, bool isLast) {
+  LayerAnswer answer;
+  const At at{fd, name.c_str()};
+  const auto stat = sys::stat(at);
+  if (!stat.ok() && !meansAbsent(stat.error())) return stat.error();
+  if (stat.ok()) {
+    answer.stat = *stat;
+    answer.opinion = stat->isDir() ? Opinion::dir : Opinion::file;
+    if (marker::isWhiteoutDevice(*stat) || (holdsXattrWhiteouts(dir, layer) && marker::isXattrWhiteout(at, *stat))) {
+      answer.opinion = Opinion::whiteout;
+    }
+  }
+  const bool markMatters = (answer.opinion == Opinion::none || answer.opinion == Opinion::dir) && (!isLast || layer == kUpperLayer);
+  if (markMatters) answer.whiteoutFile = sys::exists({fd, marker::whiteoutFileFor(name.view()).c_str()});
+  return answer;
+}
+
+// Adds a directory of `layer` to the merge; true when an opaque mark ends it.
+Result<bool> takeDirectory(Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd, const CName& name, bool moreBelow) {
+  if (found.layers.empty()) {
+    found.top = layer;
+    found.stat = stat;
+  } else if (!found.lowerStat && found.top == kUpperLayer) {
+    found.lowerStat = stat;
+    found.lowerTop = layer;
+  }
+  found.layers.push_back(layer);
+  if (!moreBelow && layer != kUpperLayer) return true;
+  auto fd = sys::open({parentFd, name.c_str()}, O_RDONLY | O_DIRECTORY);
+  if (fd.failsWith(EACCES)) fd = sys::open({parentFd, name.c_str()}, O_PATH | O_DIRECTORY);
+  TRY(fd);
+  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get()));
+  if (layer == kUpperLayer) found.impure = marks.impure;
+  if (marks.mayHoldXattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
+  found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
+  return marks.opaque;
+}
+
+// Walks `layers`, asking each.
+Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::span<const LayerIndex> layers) {
+  NameView view;
+  Resolution found;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const LayerIndex layer = layers[i];
+    const bool isLast = i + 1 == layers.size();
+    const auto fd = dirFd(state, dir, layer);
+    if (fd.failsWith(ENOENT) && dir.dir->removed) continue;
+    TRY(fd);
+    TRY_ASSIGN(const LayerAnswer answer, askLayer(dir, layer, (*fd)->get(), name, isLast));
+    if (layer == kUpperLayer) {
+      if (answer.opinion == Opinion::whiteout) view.upper = UpperName::whiteoutDevice;
+      else if (answer.opinion != Opinion::none) view.upper = UpperName::present;
+      else if (answer.whiteoutFile) view.upper = UpperName::whiteoutFile;
+    }
+    if (answer.opinion == Opinion::whiteout) break;
+    if (answer.opinion == Opinion::file) {
+      if (found.layers.empty()) {
+        found.top = layer;
+        found.stat = answer.stat;
+        view.found = std::move(found);
+        return view;
+      }
+      break;
+    }
+    if (answer.opinion == Opinion::dir) {
+      TRY_ASSIGN(const bool ends, takeDirectory(found, layer, answer.stat, (*fd)->get(), name, !isLast));
+      if (ends) break;
+    }
+    if (answer.whiteoutFile) break;
+  }
+  if (!found.layers.empty()) view.found = std::move(found);
+  return view;
+}
+
+UpperName upperNameOf(const IndexEntry& entry) {
+  if (entry.has(IndexEntry::kInUpper)) return UpperName::present;
+  if (entry.has(IndexEntry::kUpperWhiteoutDevice)) return UpperName::whiteoutDevice;
+  if (entry.has(IndexEntry::kUpperWhiteoutFile)) return UpperName::whiteoutFile;
+  return UpperName::absent;
+}
+
+// The same from the index: only layers known to have the name are asked.
+Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& name) {
+  NameView view;
+  const IndexEntry* entry = dir.dir->index->find(name.view());
+  if (entry == nullptr) return view;
+  view.upper = upperNameOf(*entry);
+  if (!entry->visible()) return view;
+  if (entry->type == DT_DIR) {
+    TRY_ASSIGN(NameView probed, probe(state, dir, name, dir.dir->index->layersOf(*entry)));
+    view.found = std::move(probed.found);
+    return view;
+  }
+  TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
+  const auto stat = sys::stat({fd->get(), name.c_str()});
+  if (!stat.ok()) return meansAbsent(stat.error()) ? Result<NameView>(NameView{}) : stat.error();
+  Resolution found;
+  found.top = entry->top;
+  found.stat = *stat;
+  view.found = std::move(found);
+  return view;
+}
+
+std::span<const LayerIndex> lowersOf(const DirState& dir) {
+  std::span<const LayerIndex> layers = dir.layers;
+  return !layers.empty() && layers.front() == kUpperLayer ? layers.subspan(1) : layers;
+}
+
+}  // namespace
+
+RealKey keyOf(LayerIndex layer, const sys::Stat& stat) { return {stat.ino, stat.dev, layer}; }
+
+Result<NameView> viewName(OverlayState& state, Inode& dir, const CName& name) {
+  if (marker::isReservedName(name.view())) return NameView{};
+  if (dir.dir->index) return viewFromIndex(state, dir, name);
+  return probe(state, dir, name, dir.dir->layers);
+}
+
+Result<bool> lowersShow(OverlayState& state, Inode& dir, const CName& name) {
+  if (dir.dir->index) {
+    const IndexEntry* entry = dir.dir->index->find(name.view());
+    return entry != nullptr && entry->has(IndexEntry::kInLower);
+  }
+  const auto layers = lowersOf(*dir.dir);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layers[i]));
+    TRY_ASSIGN(const LayerAnswer answer, askLayer(dir, layers[i], fd->get(), name, i + 1 == layers.size()));
+    if (answer.opinion == Opinion::file || answer.opinion == Opinion::dir) return true;
+    if (answer.opinion == Opinion::whiteout || answer.whiteoutFile) return false;
+  }
+  return false;
+}
+
+Result<std::optional<std::pair<LayerIndex, sys::Stat>>> lowerFileOf(OverlayState& state, Inode& dir, const CName& name) {
+  const auto layers = lowersOf(*dir.dir);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layers[i]));
+    TRY_ASSIGN(const LayerAnswer answer, askLayer(dir, layers[i], fd->get(), name, i + 1 == layers.size()));
+    if (answer.opinion == Opinion::file) return std::optional(std::pair(layers[i], answer.stat));
+    if (answer.opinion != Opinion::none || answer.whiteoutFile) break;
+  }
+  return std::optional<std::pair<LayerIndex, sys::Stat>>();
+}
+
+InodeRef knownInode(OverlayState& state, const Resolution& resolution) { return state.table.findByKey(keyOf(resolution.top, resolution.stat)); }
+
+namespace {
+
+void describeNewDir(Inode& inode, const Resolution& found) {
+  DirState& d = *inode.dir;
+  d.layers = found.layers;
+  d.xattrWhiteoutIn = found.xattrWhiteoutIn;
+  d.hasUpper = found.layers.front() == kUpperLayer;
+  d.hasLower = found.layers.back() != kUpperLayer;
+  d.impure = found.impure;
+}
+
+// Adds the name to the inode's links, once.
+void addLink(Inode& dir, Inode& inode, const CName& name, bool inUpper) {
+  InodeRef parent = InodeRef::of(dir);
+  const std::lock_guard lock(inode.mu);
+  for (auto& link : inode.links) {
+    if (link.parent == parent && link.name == name.view()) {
+      link.gone = false;
+      link.inUpper |= inUpper;
+      return;
+    }
+  }
+  inode.links.push_back({std::move(parent), std::string(name.view()), inUpper, false});
+}
+
+}  // namespace
+
+Result<InodeRef> adopt(OverlayState& state, Inode& dir, const CName& name, Resolution&& found) {
+  const RealKey key = keyOf(found.top, found.stat);
+  if (InodeRef known = state.table.findByKey(key)) {
+    addLink(dir, *known, name, found.top == kUpperLayer);
+    return known;
+  }
+  const uint64_t ino = inoOf(state, dir, name, found);
+  auto made = state.table.findOrCreate(key, found.stat.mode, ino, found.top, [&found](Inode& inode) {
+    if (inode.isDir()) describeNewDir(inode, found);
+    if (found.top == kUpperLayer) inode.upperIno = found.stat.ino;
+  });
+  for (auto& [layer, fd] : found.opened) state.dirFds.put({made.inode->id, layer}, {std::move(fd), false});
+  addLink(dir, *made.inode, name, found.top == kUpperLayer);
+  return std::move(made.inode);
+}
+
+Result<Entry> entryFor(OverlayState& state, Inode& dir, const CName& name, Resolution&& found) {
+  const sys::Stat stat = found.stat;
+  const LayerIndex top = found.top;
+  TRY_ASSIGN(const InodeRef inode, adopt(state, dir, name, std::move(found)));
+  Entry entry;
+  entry.node = inode->id;
+  if (inode->layer.load(std::memory_order_acquire) == top) {
+    entry.attr = attrOf(*inode, stat);
+  } else {
+    // A hard link whose inode was copied up under another name: its content is the upper's.
+    noteUnsettled(state, inode);
+    TRY_ASSIGN(const sys::Stat upper, statInode(state, *inode));
+    entry.attr = attrOf(*inode, upper);
+  }
+  state.table.countLookup(*inode);
+  return entry;
+}
+
+Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
+  OverlayState& state = *state_;
+  TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
+  TRY_ASSIGN(const CName name, CName::of(rawName));
+  MaybeEntry result;
+  size_t indexBytes = 0;
+  {
+    const TreeLock tree(state.renameMu);
+    std::shared_lock shared(dir->dir->mu);
+    if (indexPays(state, *dir)) {
+      shared.unlock();
+      const std::unique_lock exclusive(dir->dir->mu);
+      TRY(loadIndex(state, *dir));
+      if (dir->dir->index) indexBytes = dir->dir->index->bytes();
+    }
+    if (!shared.owns_lock()) shared.lock();
+    TRY_ASSIGN(NameView view, viewName(state, *dir, name));
+    if (view.found) {
+      TRY_ASSIGN(Entry entry, entryFor(state, *dir, name, std::move(*view.found)));
+      result = entry;
+    }
+  }
+  if (indexBytes > 0) enforceBudget(state, *dir, indexBytes);
+  settleHardlinks(state);
+  return result;
+}
+
+void Overlay::forget(NodeId node, uint64_t count) { state_->table.forget(node, count); }
+
+}  // namespace unionfs

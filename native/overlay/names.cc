@@ -1,0 +1,103 @@
+#include "overlay/names.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "layer/marker.h"
+#include "overlay/listing.h"
+#include "sys/open.h"
+#include "sys/tree.h"
+
+namespace unionfs {
+
+namespace {
+
+bool isLink(const Link& link, const Inode& dir, Name name) { return link.parent.get() == &dir && link.name == name; }
+
+// Without a descriptor to spare, the file keeps a name nobody sees.
+Status keepAsOrphan(OverlayState& state, Inode& inode, At file) {
+  const std::string orphan = state.work().newName();
+  TRY(sys::link(file, state.work().at(orphan)));
+  const std::lock_guard lock(inode.mu);
+  inode.orphanName = orphan;
+  inode.nlinkDelta -= 1;
+  return success();
+}
+
+}  // namespace
+
+Status checkNewName(Name name) {
+  if (marker::isReservedName(name)) return Errno(EINVAL);
+  return success();
+}
+
+Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name) {
+  if (!inode->inUpper()) return success();
+  {
+    const std::lock_guard lock(inode->mu);
+    bool otherUpper = false, otherLower = false;
+    for (const auto& link : inode->links) {
+      if (link.gone || isLink(link, dir, name.view())) continue;
+      (link.inUpper ? otherUpper : otherLower) = true;
+    }
+    if (otherUpper || inode->pin || !inode->orphanName.empty()) return success();
+    if (otherLower) return Errno(kNeedsSettling);
+  }
+  TRY_ASSIGN(const FdRef upper, dirFd(state, dir, kUpperLayer));
+  const At file{upper->get(), name.c_str()};
+  if (state.pins.load(std::memory_order_relaxed) >= state.options.fdBudget / 4) return keepAsOrphan(state, *inode, file);
+  auto pin = sys::open(file, O_PATH);
+  if (pin.failsWith(EMFILE) || pin.failsWith(ENFILE)) return keepAsOrphan(state, *inode, file);
+  TRY(pin);
+  state.pins.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard lock(inode->mu);
+  inode->pin = std::make_shared<const Fd>(std::move(*pin));
+  return success();
+}
+
+void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name, uint32_t realNlink) {
+  const bool upper = inode->inUpper();
+  bool keepKnown = false;
+  std::vector<Link> dropped;  // its parent reference goes after the lock
+  {
+    const std::lock_guard lock(inode->mu);
+    const auto link = std::ranges::find_if(inode->links, [&](const Link& l) { return isLink(l, dir, name.view()); });
+    if (link == inode->links.end()) return;
+    if (!upper || !link->inUpper) {
+      inode->nlinkDelta -= 1;
+      keepKnown = realNlink > 1;
+    }
+    if (upper) {
+      dropped.push_back(std::move(*link));
+      inode->links.erase(link);
+    } else {
+      link->gone = true;
+    }
+  }
+  if (keepKnown) keep(state, inode);
+}
+
+Status checkEmpty(OverlayState& state, Inode& child) {
+  TRY(loadIndex(state, child));
+  if (!child.dir->index->empty()) return Errno(ENOTEMPTY);
+  return success();
+}
+
+Status pinRemovedDir(OverlayState& state, Inode& child) {
+  if (!child.dir->hasUpper) return success();
+  TRY_ASSIGN(FdRef fd, dirFd(state, child, kUpperLayer));
+  state.pins.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard lock(child.mu);
+  child.pin = std::move(fd);
+  return success();
+}
+
+void markRemoved(OverlayState& state, Inode& child) {
+  child.dir->removed = true;
+  child.dir->index.reset();
+  state.listings.account(child.id, 0);
+  state.table.dropKeys(child);
+}
+
+}  // namespace unionfs

@@ -1,0 +1,125 @@
+// overlay.h - the union engine: every verb a program can ask of the merged tree. This header is the map of the house.
+//
+// All verbs may be called from any thread. They work on node ids the kernel holds a lookup count for; an unknown id
+// is ESTALE. No verb keeps a lock when it returns, none replies, none calls out under a lock. Verbs that change the
+// tree on a mount without an upper fail with EROFS.
+//
+// Lock order (take downwards only):
+//   rename_mu_            shared by verbs that add or remove a name; exclusive for renames across directories and of
+//                         directories, so that no ancestor moves while a path is walked
+//     DirState::mu        parent before child; two directories at once only under rename_mu_ exclusive
+//       Inode::copyMu     held across staging by the one copier; others read the published `real` state
+//         leaves          inode-table shard, descriptor caches, statistics: no system call inside except close
+// File data is copied under copyMu alone: one big copy-up stops nobody but those who wait for that very file.
+//
+// Files: lookup.cc readdir.cc | create.cc remove.cc rename.cc | copy_up.cc | attr.cc xattr.cc file.cc | ino.cc
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "overlay/types.h"
+
+namespace unionfs {
+
+class LayerStack;
+class Inode;
+struct OverlayState;
+
+struct OverlayOptions {
+  bool isVolatile = false;        // no fsync anywhere
+  bool remapOpenLowers = false;   // passthrough: copy-up of an inode that is open on a lower gives it a new node id
+  size_t fdBudget = 4096;         // descriptors the engine's caches may hold
+  size_t listingBytes = 64 << 20; // memory for directory listings, least recently used go first
+};
+
+// Figures `status` shows.
+struct OverlayStats {
+  uint64_t inodes = 0;
+  uint64_t lookups = 0;  // sum of lookup counts
+  uint64_t dirFds = 0, fileFds = 0, pinnedFds = 0;
+  uint64_t listings = 0, listingBytes = 0;
+  uint64_t copyUps = 0, copyUpBytes = 0;
+  bool upperBroken = false;
+};
+
+// A descriptor of an inode's data, kept open by whoever holds it (passthrough registers it with the kernel).
+struct DataFd {
+  std::shared_ptr<const class Fd> fd;
+  bool onLower = false;
+};
+
+class Overlay {
+ public:
+  static Result<std::unique_ptr<Overlay>> open(std::shared_ptr<LayerStack> stack, OverlayOptions options);
+  ~Overlay();
+  Overlay(const Overlay&) = delete;
+  Overlay& operator=(const Overlay&) = delete;
+
+  // --- names: lookup.cc, readdir.cc
+  Result<MaybeEntry> lookup(NodeId parent, Name name);
+  // Gives back `count` lookup counts. Never fails; unknown ids are ignored. Takes no tree lock.
+  void forget(NodeId node, uint64_t count);
+  // Entries behind `cookie` (0: from the start, with "." and ".."). Cookies stay valid while the directory changes.
+  Status readdir(NodeId dir, uint64_t cookie, const DirSink& sink);
+  Status readdirPlus(NodeId dir, uint64_t cookie, const DirPlusSink& sink);
+
+  // --- changes of the tree: create.cc, remove.cc, rename.cc. EEXIST, ENOENT, ENOTEMPTY ... as rename(2) and friends.
+  Result<Entry> mknod(const Caller&, NodeId parent, Name name, NewNode node);
+  Result<Entry> mkdir(const Caller&, NodeId parent, Name name, mode_t mode);
+  Result<Entry> symlink(const Caller&, NodeId parent, Name name, std::string_view target);
+  Result<Entry> link(const Caller&, NodeId node, NodeId newParent, Name newName);
+  // A regular file that has no name until link() gives it one.
+  Result<Entry> tmpfile(const Caller&, NodeId parent, mode_t mode);
+  Status unlink(const Caller&, NodeId parent, Name name);
+  Status rmdir(const Caller&, NodeId parent, Name name);
+  // EXDEV when a directory that lives in or merges a lower would move (redirects are not written).
+  Status rename(const Caller&, NodeId parent, Name name, NodeId newParent, Name newName, RenameMode mode);
+
+  // --- attributes: attr.cc, xattr.cc
+  Result<Attr> getattr(NodeId node);
+  Result<Attr> setattr(const Caller&, NodeId node, const AttrChange& change);
+  Result<std::string> readlink(NodeId node);
+  Result<StatFs> statfs(NodeId node);
+  // ENODATA when absent, EOPNOTSUPP when the layer has none.
+  Result<std::string> getxattr(NodeId node, const std::string& name);
+  // Names, each ended by NUL; private ones are left out.
+  Result<std::string> listxattr(NodeId node);
+  Status setxattr(const Caller&, NodeId node, const std::string& name, std::string_view value, XattrSetMode mode, bool killSgid);
+  Status removexattr(const Caller&, NodeId node, const std::string& name);
+  // FS_IOC_GETFLAGS / FS_IOC_SETFLAGS. ENOTTY where the layer has none.
+  Result<uint32_t> getFlags(NodeId node);
+  Status setFlags(const Caller&, NodeId node, uint32_t flags);
+
+  // --- file data, by node: file.cc. Reading a lower reads it in place; the first change copies up.
+  Result<size_t> read(NodeId node, std::span<std::byte> into, uint64_t offset);
+  Result<size_t> write(const Caller&, NodeId node, std::span<const std::byte> from, uint64_t offset, WriteOptions options);
+  Status fsync(NodeId node, bool dataOnly);
+  Status fsyncdir(NodeId node, bool dataOnly);
+  Status syncfs();
+  Status fallocate(const Caller&, NodeId node, int mode, uint64_t offset, uint64_t length);
+  // SEEK_DATA, SEEK_HOLE only.
+  Result<uint64_t> lseek(NodeId node, uint64_t offset, int whence);
+  Result<size_t> copyFileRange(const Caller&, NodeId from, uint64_t fromOffset, NodeId to, uint64_t toOffset, size_t length);
+
+  // --- passthrough: a descriptor of the data to register with the kernel; copies up first when `flags` writes.
+  // ESTALE when the node must be looked up again because it is open on a lower backing (architecture.md 2.3).
+  Result<DataFd> openData(const Caller&, NodeId node, OpenFlags flags);
+  // Tells that the kernel holds (or gave up) a backing on the node's present data.
+  void backingOpened(NodeId node, bool onLower);
+  void backingClosed(NodeId node);
+
+  [[nodiscard]] OverlayStats stats() const;
+  [[nodiscard]] const LayerStack& stack() const;
+  // True when no layer's filesystem carries POSIX ACLs (or xattrs at all): the wire then need not ask.
+  [[nodiscard]] bool hasAcl() const;
+
+ private:
+  explicit Overlay(std::unique_ptr<OverlayState> state);
+  std::unique_ptr<OverlayState> state_;
+};
+
+}  // namespace unionfs

@@ -1,0 +1,85 @@
+#include <dirent.h>
+
+#include "overlay/ino.h"
+#include "overlay/listing.h"
+#include "overlay/lookup.h"
+
+namespace unionfs {
+
+namespace {
+
+constexpr uint64_t kDotCookie = 1, kDotDotCookie = 2;
+
+InodeRef parentOf(Inode& dir) {
+  const std::lock_guard lock(dir.mu);
+  return dir.links.empty() ? InodeRef::of(dir) : dir.links.front().parent;
+}
+
+// "." and "..", when `cookie` is before them. False when the sink is full.
+template <typename Emit>
+bool emitDots(Inode& dir, uint64_t cookie, Emit&& emit) {
+  if (cookie < kDotCookie && !emit({".", dir.ino, kDotCookie, DT_DIR})) return false;
+  return cookie >= kDotDotCookie || emit({"..", parentOf(dir)->ino, kDotDotCookie, DT_DIR});
+}
+
+// Loads the index when it is absent, then runs `walk` with the directory held shared.
+template <typename Walk>
+Status withIndex(OverlayState& state, Inode& dir, Walk&& walk) {
+  size_t loaded = 0;
+  Status result = success();
+  {
+    const TreeLock tree(state.renameMu);
+    std::shared_lock shared(dir.dir->mu);
+    while (!dir.dir->index) {
+      shared.unlock();
+      {
+        const std::unique_lock exclusive(dir.dir->mu);
+        TRY(loadIndex(state, dir));
+        loaded = dir.dir->index->bytes();
+      }
+      shared.lock();
+    }
+    result = walk(*dir.dir->index);
+  }
+  if (loaded > 0) enforceBudget(state, dir, loaded);
+  return result;
+}
+
+}  // namespace
+
+Status Overlay::readdir(NodeId node, uint64_t cookie, const DirSink& sink) {
+  OverlayState& state = *state_;
+  TRY_ASSIGN(const InodeRef dir, state.findDir(node));
+  if (dir->dir->removed) return success();
+  if (!emitDots(*dir, cookie, sink)) return success();
+  return withIndex(state, *dir, [&](const DirIndex& index) -> Status {
+    for (const IndexEntry* entry = index.after(std::max(cookie, kDotDotCookie)); entry != nullptr; entry = index.after(entry->cookie)) {
+      if (!entry->visible()) continue;
+      const Name name = index.nameOf(*entry);
+      if (!sink({name, inoOfEntry(state, *dir, *entry, name), entry->cookie, entry->type})) break;
+    }
+    return success();
+  });
+}
+
+Status Overlay::readdirPlus(NodeId node, uint64_t cookie, const DirPlusSink& sink) {
+  OverlayState& state = *state_;
+  TRY_ASSIGN(const InodeRef dir, state.findDir(node));
+  if (dir->dir->removed) return success();
+  if (!emitDots(*dir, cookie, [&sink](const DirEntry& entry) { return sink(entry, nullptr); })) return success();
+  return withIndex(state, *dir, [&](const DirIndex& index) -> Status {
+    for (const IndexEntry* at = index.after(std::max(cookie, kDotDotCookie)); at != nullptr; at = index.after(at->cookie)) {
+      if (!at->visible()) continue;
+      TRY_ASSIGN(const CName name, CName::of(index.nameOf(*at)));
+      TRY_ASSIGN(NameView view, viewName(state, *dir, name));
+      if (!view.found) continue;
+      TRY_ASSIGN(const Entry entry, entryFor(state, *dir, name, std::move(*view.found)));
+      if (sink({name.view(), entry.attr.ino, at->cookie, at->type}, &entry)) continue;
+      state.table.forget(entry.node, 1);
+      break;
+    }
+    return success();
+  });
+}
+
+}  // namespace unionfs

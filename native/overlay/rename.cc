@@ -1,0 +1,203 @@
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <optional>
+
+#include "layer/marker.h"
+#include "overlay/copy_up.h"
+#include "overlay/ino.h"
+#include "overlay/listing.h"
+#include "overlay/metadata.h"
+#include "overlay/names.h"
+#include "sys/creds.h"
+#include "sys/open.h"
+#include "sys/tree.h"
+
+namespace unionfs {
+
+namespace {
+
+// One end of a rename.
+struct End {
+  InodeRef dir;
+  CName name;
+  InodeRef inode;     // what the union shows there; empty when nothing
+  sys::Stat stat;     // of it
+  UpperName upper = UpperName::absent;
+  bool lower = false; // a lower shows the name
+  FdRef upperDir;
+  [[nodiscard]] At at() const { return {upperDir->get(), name.c_str()}; }
+  [[nodiscard]] bool isDir() const { return inode && inode->isDir(); }
+};
+
+// Precondition: renameMu held exclusive, the directory's lock too, it is in the upper.
+Status inspect(OverlayState& state, End& end) {
+  if (end.dir->dir->removed) return Errno(ENOENT);
+  TRY_ASSIGN(NameView view, viewName(state, *end.dir, end.name));
+  end.upper = view.upper;
+  if (view.found) {
+    end.stat = view.found->stat;
+    TRY_ASSIGN(end.inode, adopt(state, *end.dir, end.name, std::move(*view.found)));
+  }
+  TRY_ASSIGN(end.lower, lowersShow(state, *end.dir, end.name));
+  TRY_ASSIGN(end.upperDir, dirFd(state, *end.dir, kUpperLayer));
+  return success();
+}
+
+// EXDEV for a directory that is, or merges, a lower. A file must have been copied up by now.
+Status checkMovable(const End& end) {
+  if (end.isDir()) return end.inode->dir->hasLower ? Status(Errno(EXDEV)) : success();
+  if (end.upper != UpperName::present) return Errno(kNeedsSettling);
+  return success();
+}
+
+// A directory that comes to lie over a lower's name must not merge with it.
+Status coverLower(OverlayState& state, const End& moved, const End& place) {
+  if (!moved.isDir() || !(place.lower || place.upper == UpperName::whiteoutDevice || place.upper == UpperName::whiteoutFile)) return success();
+  TRY_ASSIGN(const FdRef fd, dirFd(state, *moved.inode, kUpperLayer));
+  return marker::setOpaque(fd->get(), state.work().features().xattrs);
+}
+
+Status carryImpure(OverlayState& state, const End& moved, const End& place) {
+  if (moved.isDir() || moved.dir == place.dir) return success();
+  if (moved.inode->ino == composeIno(state, kUpperLayer, moved.inode->upperIno)) return success();
+  return markImpure(state, *place.dir);
+}
+
+void moveLink(const End& from, const End& to) {
+  InodeRef oldParent, newParent = to.dir;  // released after the lock
+  const std::lock_guard lock(from.inode->mu);
+  for (auto& link : from.inode->links) {
+    if (link.parent == from.dir && link.name == from.name.view()) {
+      oldParent = std::move(link.parent);
+      link = {std::move(newParent), std::string(to.name.view()), true, false};
+      return;
+    }
+  }
+}
+
+// The directory about to be replaced shows nothing, but markers may lie in it on disk: an empty opaque directory with
+// the same attributes takes its place first. Linux: fs/overlayfs/dir.c:ovl_clear_empty().
+Status clearMarkers(OverlayState& state, const End& to) {
+  WorkDir& work = state.work();
+  const std::string staged = work.newName();
+  TRY(sys::mkdir(work.at(staged), 0700));
+  const auto build = [&]() -> Status {
+    TRY_ASSIGN(const Fd dir, sys::open(work.at(staged), O_RDONLY | O_DIRECTORY));
+    TRY(marker::setOpaque(dir.get(), work.features().xattrs));
+    TRY_ASSIGN(const FdRef old, dirFd(state, *to.inode, kUpperLayer));
+    TRY(copyMetadata({old->get(), ""}, to.stat, {dir.get(), ""}));
+    return sys::rename(work.at(staged), to.at(), RENAME_EXCHANGE);
+  };
+  const auto built = build();
+  work.discard(staged);
+  return built;
+}
+
+Status moveOnDisk(OverlayState& state, const End& from, const End& to) {
+  const UpperName was = to.upper;
+  return from.lower ? state.work().renameLeavingWhiteout(from.at(), to.at(), was, from.isDir())
+                    : state.work().renamePlain(from.at(), to.at(), was, from.isDir());
+}
+
+// What stands at the target must be replaceable, and stay reachable for those who have it open.
+Status prepareTarget(OverlayState& state, const End& from, End& to) {
+  if (!to.inode) return success();
+  if (from.isDir() && !to.isDir()) return Errno(ENOTDIR);
+  if (!from.isDir() && to.isDir()) return Errno(EISDIR);
+  if (!to.isDir()) return to.upper == UpperName::present ? pinBeforeLoss(state, to.inode, *to.dir, to.name) : success();
+  TRY(checkEmpty(state, *to.inode));
+  return pinRemovedDir(state, *to.inode);
+}
+
+// Precondition of both: all directory locks concerned held exclusive; renameMu held exclusive.
+Status replaceLocked(OverlayState& state, End& from, End& to) {
+  if (from.inode == to.inode) return success();  // two names of one file: rename(2) does nothing
+  TRY(checkMovable(from));
+  std::unique_lock<std::shared_mutex> targetLock;
+  if (to.isDir()) targetLock = std::unique_lock(to.inode->dir->mu);
+  TRY(prepareTarget(state, from, to));
+  TRY(coverLower(state, from, to));
+  TRY(carryImpure(state, from, to));
+  auto moved = moveOnDisk(state, from, to);
+  if (to.isDir() && (moved.failsWith(ENOTEMPTY) || moved.failsWith(EEXIST))) {
+    TRY(clearMarkers(state, to));
+    moved = moveOnDisk(state, from, to);
+  }
+  TRY(moved);
+  if (to.isDir()) markRemoved(state, *to.inode);
+  else if (to.inode) dropName(state, to.inode, *to.dir, to.name, to.stat.nlink);
+  moveLink(from, to);
+  indexRemoved(*from.dir, from.name.view(), state.work().features().whiteout, from.lower, from.lower);
+  indexPresent(*to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
+  return success();
+}
+
+Status exchangeLocked(OverlayState& state, End& from, End& to) {
+  if (from.inode == to.inode) return success();
+  TRY(checkMovable(from));
+  TRY(checkMovable(to));
+  TRY(coverLower(state, from, to));
+  TRY(coverLower(state, to, from));
+  TRY(carryImpure(state, from, to));
+  TRY(carryImpure(state, to, from));
+  TRY(sys::rename(from.at(), to.at(), RENAME_EXCHANGE));
+  moveLink(from, to);
+  moveLink(to, from);
+  indexPresent(*to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
+  indexPresent(*from.dir, from.name.view(), to.stat.mode, to.stat.ino, from.lower);
+  return success();
+}
+
+Status renameLocked(OverlayState& state, End from, End to, RenameMode mode) {
+  TRY(copyUpDir(state, *from.dir));
+  TRY(copyUpDir(state, *to.dir));
+  const std::unique_lock fromLock(from.dir->dir->mu);
+  std::unique_lock<std::shared_mutex> toLock;
+  if (!(from.dir == to.dir)) toLock = std::unique_lock(to.dir->dir->mu);
+  TRY(inspect(state, from));
+  TRY(inspect(state, to));
+  if (!from.inode) return Errno(ENOENT);
+  if (mode == RenameMode::noReplace && to.inode) return Errno(EEXIST);
+  if (mode != RenameMode::exchange) return replaceLocked(state, from, to);
+  return to.inode ? exchangeLocked(state, from, to) : Status(Errno(ENOENT));
+}
+
+// The file behind a name gets its copy before any lock is taken.
+Status copyUpNamed(OverlayState& state, const Caller& caller, const End& end) {
+  InodeRef inode;
+  {
+    const TreeLock tree(state.renameMu);
+    const std::shared_lock lock(end.dir->dir->mu);
+    TRY_ASSIGN(NameView view, viewName(state, *end.dir, end.name));
+    if (!view.found || view.found->stat.isDir()) return success();
+    TRY_ASSIGN(inode, adopt(state, *end.dir, end.name, std::move(*view.found)));
+    if (inode->inUpper() && view.upper != UpperName::present) noteUnsettled(state, inode);
+  }
+  TRY(copyUpFile(state, caller, inode));
+  settleHardlinks(state);
+  return success();
+}
+
+}  // namespace
+
+Status Overlay::rename(const Caller& caller, NodeId parent, Name name, NodeId newParent, Name newName, RenameMode mode) {
+  OverlayState& state = *state_;
+  TRY(state.requireWritable());
+  TRY(checkNewName(newName));
+  TRY_ASSIGN(InodeRef fromDir, state.findDir(parent));
+  TRY_ASSIGN(InodeRef toDir, state.findDir(newParent));
+  TRY_ASSIGN(const CName fromName, CName::of(name));
+  TRY_ASSIGN(const CName toName, CName::of(newName));
+  const End from{std::move(fromDir), fromName, {}, {}, UpperName::absent, false, {}};
+  const End to{std::move(toDir), toName, {}, {}, UpperName::absent, false, {}};
+  return retrySettled(state, [&]() -> Status {
+    TRY(copyUpNamed(state, caller, from));
+    if (mode == RenameMode::exchange) TRY(copyUpNamed(state, caller, to));
+    sys::actAsSelf();
+    const std::unique_lock tree(state.renameMu);
+    return state.noteUpper(renameLocked(state, from, to, mode), "rename");
+  });
+}
+
+}  // namespace unionfs

@@ -1,0 +1,103 @@
+#include "overlay/state.h"
+
+#include <linux/capability.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "overlay/locate.h"
+#include "sys/creds.h"
+#include "sys/io.h"
+
+namespace unionfs {
+
+std::vector<NodeId> ListingBudget::account(NodeId dir, size_t bytes) {
+  const std::lock_guard lock(mu_);
+  if (const auto it = slots_.find(dir); it != slots_.end()) {
+    total_ -= it->second->bytes;
+    recent_.erase(it->second);
+    slots_.erase(it);
+  }
+  if (bytes > 0) {
+    total_ += bytes;
+    recent_.push_front({dir, bytes});
+    slots_[dir] = recent_.begin();
+  }
+  std::vector<NodeId> victims;
+  size_t kept = total_;
+  for (auto it = recent_.rbegin(); it != recent_.rend() && kept > limit_; ++it) {
+    if (it->dir == dir) break;
+    victims.push_back(it->dir);
+    kept -= it->bytes;
+  }
+  return victims;
+}
+
+size_t ListingBudget::bytes() const {
+  const std::lock_guard lock(mu_);
+  return total_;
+}
+
+size_t ListingBudget::count() const {
+  const std::lock_guard lock(mu_);
+  return slots_.size();
+}
+
+namespace {
+
+// An inode that goes takes what the caches hold of it along.
+void dropCached(OverlayState& state, Inode& inode) {
+  if (inode.isDir()) {
+    for (const LayerIndex layer : inode.dir->layers) state.dirFds.drop({inode.id, layer});
+    if (inode.dir->index) state.listings.account(inode.id, 0);
+  } else {
+    state.dataFds.drop({inode.id, 0});
+  }
+  if (inode.pin) state.pins.fetch_sub(1, std::memory_order_relaxed);
+  if (!inode.orphanName.empty()) state.work().discard(inode.orphanName);
+}
+
+}  // namespace
+
+OverlayState::OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions opts)
+    : stack(std::move(layers)),
+      options(opts),
+      dirFds(opts.fdBudget / 2),
+      dataFds(opts.fdBudget / 4),
+      listings(opts.listingBytes),
+      table([this](Inode& inode) { dropCached(*this, inode); }) {
+  canOpenByHandle = sys::hasCapability(CAP_DAC_READ_SEARCH) && sys::inInitialUserNamespace();
+}
+
+OverlayState::~OverlayState() {
+  if (options.isVolatile && stack->writable() && sys::syncFs(stack->upper().root()).ok()) {
+    const auto cleared = work().clearVolatile();
+    if (!cleared.ok()) log::write(log::Level::warn, "the volatile mark stays in the work directory", {{"errno", cleared.error().value()}});
+  }
+  unsettled.clear();
+  kept.clear();
+}
+
+Status OverlayState::requireWritable() const {
+  if (!stack->writable() || upperBroken.load(std::memory_order_relaxed)) return Errno(EROFS);
+  return success();
+}
+
+Errno OverlayState::noteUpperError(Errno error, const char* what) {
+  if (error == EIO && !upperBroken.exchange(true)) {
+    log::write(log::Level::error, "the upper failed; the mount is read-only from now on", {{"what", what}, {"upper", stack->upper().path()}, {"errno", error.value()}});
+  }
+  return error;
+}
+
+Status OverlayState::noteUpper(Status status, const char* what) {
+  if (!status.ok()) return noteUpperError(status.error(), what);
+  return status;
+}
+
+Result<InodeRef> OverlayState::findDir(NodeId id) {
+  TRY_ASSIGN(InodeRef inode, table.find(id));
+  if (!inode->isDir()) return Errno(ENOTDIR);
+  return inode;
+}
+
+}  // namespace unionfs

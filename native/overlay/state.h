@@ -1,0 +1,84 @@
+// state.h - what the verbs of the engine share. Private to this room.
+#pragma once
+
+#include <atomic>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "layer/stack.h"
+#include "layer/workdir.h"
+#include "overlay/fd_cache.h"
+#include "overlay/inode_table.h"
+#include "overlay/overlay.h"
+
+namespace unionfs {
+
+// Which directories have an index in memory, and how much it weighs.
+class ListingBudget {
+ public:
+  explicit ListingBudget(size_t limit) : limit_(limit) {}
+  // `dir` has an index of `bytes` now (0: none). Returns directories whose index should go, least recently used first.
+  std::vector<NodeId> account(NodeId dir, size_t bytes);
+  [[nodiscard]] size_t bytes() const;
+  [[nodiscard]] size_t count() const;
+
+ private:
+  struct Slot {
+    NodeId dir;
+    size_t bytes;
+  };
+  const size_t limit_;
+  mutable std::mutex mu_;
+  size_t total_ = 0;
+  std::list<Slot> recent_;  // most recently used first
+  std::unordered_map<NodeId, std::list<Slot>::iterator> slots_;
+};
+
+struct OverlayState {
+  OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions opts);
+  ~OverlayState();
+  OverlayState(const OverlayState&) = delete;
+  OverlayState& operator=(const OverlayState&) = delete;
+
+  std::shared_ptr<LayerStack> stack;
+  const OverlayOptions options;
+
+  std::shared_mutex renameMu;  // first in the lock order of overlay.h
+
+  FdCache dirFds;   // key: directory and layer; open for reading
+  FdCache dataFds;  // key: file, layer 0; regular files only
+  ListingBudget listings;
+  std::atomic<uint64_t> pins{0};
+  std::atomic<uint64_t> copyUps{0}, copyUpBytes{0};
+  std::atomic<bool> upperBroken{false};
+  bool acl = true;
+  bool canOpenByHandle = false;
+
+  std::mutex unsettledMu;
+  std::vector<InodeRef> unsettled;         // hard links whose names the upper lacks (hardlink.h)
+  std::atomic<bool> hasUnsettled{false};
+  std::mutex keptMu;
+  std::unordered_map<NodeId, InodeRef> kept;  // inodes whose state a new lookup could not find again
+
+  InodeTable table;
+  InodeRef root;
+
+  [[nodiscard]] WorkDir& work() const { return stack->work(); }
+
+  // EROFS without an upper, or after the upper failed.
+  [[nodiscard]] Status requireWritable() const;
+  // An I/O error of the upper: from now on the mount refuses changes. Logs once. Returns `error`.
+  Errno noteUpperError(Errno error, const char* what);
+  Status noteUpper(Status status, const char* what);
+
+  // A directory of the union. ESTALE, ENOTDIR.
+  Result<InodeRef> findDir(NodeId id);
+};
+
+using TreeLock = std::shared_lock<std::shared_mutex>;
+
+}  // namespace unionfs

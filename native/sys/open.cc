@@ -1,0 +1,90 @@
+#include "sys/open.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sys/fault.h"
+
+namespace unionfs::sys {
+
+namespace {
+
+Result<Fd> owned(int raw) {
+  if (raw < 0) return Errno::last();
+  return Fd(raw);
+}
+
+int retryOpen(int dir, const char* name, int flags, mode_t mode) {
+  int raw;
+  do raw = ::openat(dir, name, flags, mode);
+  while (raw < 0 && errno == EINTR);
+  return raw;
+}
+
+}  // namespace
+
+std::string procPath(At at) {
+  std::string path = "/proc/self/fd/" + std::to_string(at.dir);
+  if (!at.isSelf()) path.append("/").append(at.name);
+  return path;
+}
+
+Result<Fd> open(At at, int flags, mode_t mode) {
+  if (at.isSelf()) return owned(retryOpen(AT_FDCWD, procPath(at).c_str(), (flags & ~O_NOFOLLOW) | O_CLOEXEC, mode));
+  return owned(retryOpen(at.dir, at.name, flags | O_NOFOLLOW | O_CLOEXEC, mode));
+}
+
+Result<Fd> openBeneath(int root, const char* path, int flags) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  long raw;
+  do raw = ::syscall(SYS_openat2, root, path, &how, sizeof how);
+  while (raw < 0 && (errno == EINTR || errno == EAGAIN));
+  return owned(static_cast<int>(raw));
+}
+
+Result<Fd> openPath(const std::string& path, int flags) {
+  return owned(retryOpen(AT_FDCWD, path.c_str(), flags | O_CLOEXEC, 0));
+}
+
+Result<Fd> openTemporary(int dir, int flags, mode_t mode) {
+  FAULT_POINT("open O_TMPFILE");
+  auto fd = owned(retryOpen(dir, ".", flags | O_TMPFILE | O_CLOEXEC, mode));
+  // Linux before 3.11 and some filesystems see only the O_DIRECTORY half of the flag.
+  if (fd.failsWith(EISDIR) || fd.failsWith(ENOENT)) return Errno(EOPNOTSUPP);
+  return fd;
+}
+
+Result<Fd> createExclusive(At at, int flags, mode_t mode) {
+  FAULT_POINT("open O_CREAT");
+  return owned(retryOpen(at.dir, at.name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+}
+
+Result<Fd> openData(At at, bool writable) {
+  const int flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK;
+  auto fd = open(at, flags);
+  if (!fd.failsWith(EACCES)) return fd;
+  TRY_ASSIGN(const Fd self, open(at, O_PATH));
+  struct stat st {};
+  if (::fstat(self.get(), &st) < 0) return Errno::last();
+  if (st.st_uid != ::geteuid() || !S_ISREG(st.st_mode)) return fd;
+  const std::string path = procPath({self.get(), ""});
+  if (::chmod(path.c_str(), st.st_mode | S_IRUSR | (writable ? S_IWUSR : 0U)) < 0) return fd;
+  fd = open({self.get(), ""}, flags);
+  if (::chmod(path.c_str(), st.st_mode & 07777U) < 0 && fd.ok()) return Errno::last();
+  return fd;
+}
+
+Result<Fd> duplicate(int fd) { return owned(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+
+Status lockExclusive(int fd) {
+  if (::flock(fd, LOCK_EX | LOCK_NB) < 0) return Errno::last();
+  return success();
+}
+
+}  // namespace unionfs::sys

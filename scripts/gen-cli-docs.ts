@@ -1,0 +1,67 @@
+// gen-cli-docs - writes docs/CLI.md from the table of options; with --check it only says whether the file is up to date.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { commands, optionLabel, type CommandRow } from '../src/config/options.js'
+
+const target = fileURLToPath(new URL('../../docs/CLI.md', import.meta.url))
+
+const closing = `## Exit status
+| status | meaning |
+|---|---|
+| 0 | Done. For \`mount\`: the union is in the mount table and can be used. |
+| 1 | Failed; one clear message is on stderr, and nothing is left half done. |
+| 2 | The command line is wrong; nothing was tried. |
+
+127 comes from the starter when node or the program files cannot be found.
+
+## The daemon
+\`mount\` returns when the union can be used. The daemon behind it runs in a session of its own with \`/\` as working directory and holds
+neither stdin, stdout nor stderr of its caller. It ends by itself when the mount ends, whoever unmounts: \`unionfs umount\`, \`umount\`,
+\`fusermount3 -u\`, lazily or not. SIGTERM, SIGINT and SIGHUP unmount: plainly, or lazily when programs still use the tree; these are then served
+for ten more seconds, or until a second signal.
+
+Live mounts are listed in \`/run/unionfs\` (root), \`$XDG_RUNTIME_DIR/unionfs\` or \`/tmp/unionfs-UID\`: a JSON file and a unix socket each. The
+directory must belong to the user and be closed to others, or it is not used.
+
+## Layers
+\`LOWER[:LOWER...]\` names up to 500 directories, the top one first. Relative paths and symbolic links are resolved once, at mount. In the
+mount table the filesystem type is \`fuse.unionfs\` and the source \`unionfs\`.
+
+## status --json
+\`{"mounts": [...]}\`; each mount has \`state\`: \`live\` (with all figures; latencies in microseconds), \`silent\` (its daemon does not answer; the exit status is
+then 1) or \`unlisted\` (in the mount table, but its daemon is not known to this user).
+`
+
+function section(command: CommandRow): string {
+  const lines = [`## unionfs ${command.name}`, '', '```', ...command.usage, '```', command.description, '', '| option | default | meaning |', '|---|---|---|']
+  for (const option of command.options) lines.push(`| \`${escapeCell(optionLabel(option))}\` | ${escapeCell(option.default)} | ${escapeCell(option.help)} |`)
+  return lines.join('\n')
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|')
+}
+
+const text = [
+  '# The command line',
+  '',
+  '<!-- Made from src/config/options.ts by scripts/gen-cli-docs.ts: `make docs`. Do not edit. -->',
+  '',
+  ...commands.map((command) => `${section(command)}\n`),
+  closing,
+].join('\n')
+
+if (process.argv.includes('--check')) {
+  let present = ''
+  try {
+    present = readFileSync(target, 'utf8')
+  } catch {
+    // a missing file is an outdated one
+  }
+  if (present !== text) {
+    console.error('docs/CLI.md does not say what src/config/options.ts says: run `make docs`')
+    process.exitCode = 1
+  }
+} else {
+  writeFileSync(target, text)
+}

@@ -1,0 +1,2 @@
+# Refreshes the package lists.
+apt-get -q update

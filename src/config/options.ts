@@ -1,0 +1,153 @@
+// options - the one table of commands and options. Parser, help texts and docs/CLI.md are made from it.
+
+export type OptionType = 'flag' | 'text' | 'path' | 'integer' | 'choice'
+
+export interface OptionRow {
+  readonly name: string
+  readonly short?: string
+  readonly type: OptionType
+  readonly metavar?: string
+  readonly choices?: readonly string[]
+  readonly min?: number
+  readonly max?: number
+  readonly negatable?: boolean // a flag that has a --no- form
+  readonly default: string // as help shows it
+  readonly help: string
+}
+
+export interface CommandRow {
+  readonly name: string
+  readonly summary: string
+  readonly usage: readonly string[]
+  readonly positionals: readonly [minimum: number, maximum: number]
+  readonly description: string
+  readonly options: readonly OptionRow[]
+}
+
+export const ioModes = ['auto', 'cached', 'passthrough'] as const
+export type IoMode = (typeof ioModes)[number]
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export const defaultThreads = 4
+export const maxLowers = 500
+
+const help: OptionRow = { name: 'help', short: 'h', type: 'flag', default: '', help: 'Shows this help.' }
+const json: OptionRow = { name: 'json', type: 'flag', default: 'off', help: 'Prints one JSON document instead of text.' }
+
+const mountOptions: readonly OptionRow[] = [
+  {
+    name: 'workdir',
+    type: 'path',
+    metavar: 'DIR',
+    default: "UPPER's sibling .NAME.work",
+    help: 'Where changes are staged: a directory of its own on the same filesystem and mount as UPPER. Created when missing; swept at mount.',
+  },
+  {
+    name: 'io',
+    type: 'choice',
+    choices: ioModes,
+    default: 'auto',
+    help: 'How file data travels: through the page cache and the daemon (cached), or straight to the layer (passthrough; needs CAP_SYS_ADMIN in the initial user namespace and Linux 6.9).',
+  },
+  { name: 'foreground', short: 'f', type: 'flag', default: 'off', help: 'Serves in the foreground until the mount ends.' },
+  {
+    name: 'log',
+    type: 'path',
+    metavar: 'FILE',
+    default: 'none; stderr with -f',
+    help: 'Appends log lines (pino JSON) to FILE.',
+  },
+  { name: 'log-level', type: 'choice', choices: logLevels, default: 'info', help: 'The least severe level that is logged.' },
+  {
+    name: 'allow-other',
+    type: 'flag',
+    negatable: true,
+    default: 'on for root, off else',
+    help: 'Lets other users use the mount. Without root, user_allow_other must stand in /etc/fuse.conf.',
+  },
+  {
+    name: 'volatile',
+    type: 'flag',
+    default: 'off',
+    help: 'Ignores fsync: fast, and whatever was written is lost when the machine (not the daemon) crashes.',
+  },
+  { name: 'dev', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Device files work on the mount.' },
+  { name: 'suid', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Set-user-id bits and file capabilities work on the mount.' },
+  {
+    name: 'threads',
+    type: 'integer',
+    metavar: 'N',
+    min: 1,
+    max: 64,
+    default: String(defaultThreads),
+    help: 'The most threads that serve requests. One serves while one is enough.',
+  },
+  help,
+]
+
+export const commands: readonly CommandRow[] = [
+  {
+    name: 'mount',
+    summary: 'mounts a stack of layers',
+    usage: ['unionfs mount LOWER[:LOWER...] UPPER MOUNTPOINT [options]', 'unionfs mount LOWER[:LOWER...] MOUNTPOINT [options]'],
+    positionals: [2, 3],
+    description:
+      'Stacks the LOWERs (left = top, at most 500) and puts UPPER on top of them, which takes all changes. Without UPPER the mount is ' +
+      'read-only. A colon in a path is written \\: and a backslash \\\\. Returns when the mount can be used; a daemon then serves it.',
+    options: mountOptions,
+  },
+  {
+    name: 'umount',
+    summary: 'unmounts and waits until the daemon is gone',
+    usage: ['unionfs umount MOUNTPOINT [--lazy]'],
+    positionals: [1, 1],
+    description: 'Unmounts MOUNTPOINT. While programs use it, that fails and names them.',
+    options: [
+      {
+        name: 'lazy',
+        short: 'l',
+        type: 'flag',
+        default: 'off',
+        help: 'Takes the mount out of the tree at once; the daemon ends when the last user of it has gone.',
+      },
+      help,
+    ],
+  },
+  {
+    name: 'status',
+    summary: 'shows live mounts',
+    usage: ['unionfs status [MOUNTPOINT] [--json]'],
+    positionals: [0, 1],
+    description: 'Asks the daemons of all live mounts, or of one, and shows layers, I/O mode, operations with latencies, caches and sizes.',
+    options: [json, help],
+  },
+  {
+    name: 'doctor',
+    summary: 'shows what this host and given paths offer',
+    usage: ['unionfs doctor [PATH...] [--json]'],
+    positionals: [0, Number.POSITIVE_INFINITY],
+    description: 'Tries what a mount needs: FUSE, passthrough, user namespaces, and for each PATH what a layer there could carry. Says what is missing and what follows.',
+    options: [json, help],
+  },
+  {
+    name: 'help',
+    summary: 'shows help for a command',
+    usage: ['unionfs help [COMMAND]'],
+    positionals: [0, 1],
+    description: 'Shows the commands, or one of them.',
+    options: [help],
+  },
+]
+
+export function findCommand(name: string): CommandRow | undefined {
+  return commands.find((command) => command.name === name)
+}
+
+// "-f, --foreground", "--io=auto|cached|passthrough", "--[no-]dev"
+export function optionLabel(option: OptionRow): string {
+  const long = option.negatable === true ? `--[no-]${option.name}` : `--${option.name}`
+  const value = option.type === 'choice' ? `=${option.choices?.join('|') ?? ''}` : option.type === 'flag' ? '' : ` ${option.metavar ?? 'VALUE'}`
+  return (option.short === undefined ? '' : `-${option.short}, `) + long + value
+}

@@ -1,0 +1,135 @@
+// contract - what the native addon offers (native/binding). This file is the border: both sides follow it.
+import type { IoMode } from '../config/options.js'
+
+export interface NativeAddon {
+  readonly version: string
+  // Opens the layers and mounts, off the JavaScript thread. Resolves when the mount can be used; rejects with a
+  // NativeError and nothing mounted. `onLog` gets the records of all native threads, in batches, until the mount ends.
+  // A live mount keeps the process from ending by itself; a process that exits all the same unmounts lazily.
+  mount(options: NativeMountOptions, onLog: (records: readonly NativeLogRecord[]) => void): Promise<NativeMount>
+  // Tries a FUSE mount in a private mount namespace of a child process. Blocks for some milliseconds.
+  probeHost(): HostProbe
+  // Tries in a scratch directory below `path`, removed again. Throws a NativeError when `path` cannot be opened.
+  probePath(path: string): PathProbe
+  // umount2(2), else fusermount3 -u. For mounts whose daemon does not answer.
+  unmountPath(mountpoint: string, lazy: boolean): Promise<void>
+}
+
+// All paths are absolute and resolved.
+export interface NativeMountOptions {
+  readonly lowers: readonly string[] // top first
+  readonly upper?: string // without: read-only
+  readonly workdir?: string // exactly when upper is
+  readonly mountpoint: string
+  readonly source: string
+  readonly subtype: string
+  readonly io: IoMode
+  readonly volatile: boolean
+  readonly allowOther: boolean
+  readonly dev: boolean
+  readonly suid: boolean
+  readonly maxThreads: number
+  readonly fdBudget: number // descriptors the engine's caches may hold
+  readonly logLevel: number // pino's numbers
+}
+
+export interface NativeMount {
+  // The three throw a NativeError ENOTCONN once the mount has ended.
+  info(): NativeSessionInfo
+  stats(): NativeStats
+  // Rejects with EBUSY while programs use the mount, unless lazy. The end itself is told by `ended`.
+  unmount(lazy: boolean): Promise<void>
+  // Why the session ended. By then its threads, descriptors and locks are gone.
+  readonly ended: Promise<string>
+}
+
+export interface NativeLogRecord {
+  readonly level: number
+  readonly message: string
+  readonly fields: string // JSON members without braces: `"k":"v","n":1`
+}
+
+export interface NativeSessionInfo {
+  readonly io: 'cached' | 'passthrough'
+  readonly ioReason: string
+  readonly protocolMinor: number
+  readonly connection: number
+  readonly viaFusermount: boolean
+}
+
+// Latencies in microseconds.
+export interface OperationStats {
+  readonly count: number
+  readonly errors: number
+  readonly p50: number
+  readonly p90: number
+  readonly p99: number
+  readonly max: number
+  readonly total: number
+}
+
+export interface OverlayStats {
+  readonly inodes: number
+  readonly lookups: number
+  readonly dirFds: number
+  readonly fileFds: number
+  readonly pinnedFds: number
+  readonly listings: number
+  readonly listingBytes: number
+  readonly copyUps: number
+  readonly copyUpBytes: number
+  readonly upperBroken: boolean
+}
+
+export interface NativeStats {
+  readonly operations: Readonly<Record<string, OperationStats>>
+  readonly overlay: OverlayStats
+  readonly threads: number
+}
+
+// The Error of a failed native call.
+export interface NativeError extends Error {
+  readonly code: string // "ENOENT"
+  readonly errno: number
+  readonly syscall: string
+  readonly path: string
+  readonly detail: string // what a helper program said, or empty
+}
+
+// null: it works; an errno's name: it failed so; "untried": an earlier step failed.
+export type Outcome = string | null
+
+export interface HostProbe {
+  readonly device: Outcome // opening /dev/fuse
+  readonly userNamespace: Outcome
+  readonly privateMount: Outcome // a FUSE mount in a mount namespace of its own
+  readonly passthrough: Outcome
+  readonly protocolMajor: number // 0: unknown
+  readonly protocolMinor: number
+  readonly features: bigint // INIT flags the kernel offers
+  readonly admin: boolean // CAP_SYS_ADMIN, in whatever user namespace
+  readonly initialAdmin: boolean // the same in the initial user namespace
+  readonly initialUserNamespace: boolean
+}
+
+export interface PathProbe {
+  readonly fsMagic?: number
+  readonly bytesFree?: number
+  readonly filesFree?: number
+  readonly fileHandles: Outcome
+  readonly birthTime: Outcome
+  readonly writable: Outcome
+  readonly leftBehind?: string // a scratch directory that could not be removed
+  // Present only when the path is writable.
+  readonly create?: Outcome
+  readonly xattrUser?: Outcome
+  readonly xattrTrusted?: Outcome
+  readonly acl?: Outcome
+  readonly reflink?: Outcome
+  readonly tmpfile?: Outcome
+  readonly whiteoutDevice?: Outcome
+  readonly symlink?: Outcome
+  readonly hardlink?: Outcome
+  readonly renameWhiteout?: Outcome
+  readonly renameExchange?: Outcome
+}

@@ -1,0 +1,106 @@
+// session - starts the engine for a stack and explains why it would not start.
+import { readFileSync } from 'node:fs'
+import type { IoMode } from '../config/options.js'
+import { UnionfsError } from '../errors.js'
+import type { Logger } from '../log/logger.js'
+import { forwardRecords } from '../log/native-bridge.js'
+import type { StackDefinition } from '../stack/stack.js'
+import { loadAddon } from './addon.js'
+import type { NativeError, NativeMount } from './contract.js'
+
+export interface EngineOptions {
+  readonly io: IoMode
+  readonly allowOther: boolean
+  readonly volatile: boolean
+  readonly dev: boolean
+  readonly suid: boolean
+  readonly threads: number
+}
+
+const descriptorsKeptFree = 256
+
+export async function startSession(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativeMount> {
+  try {
+    return await loadAddon().mount(
+      {
+        lowers: stack.lowers,
+        ...(stack.upper === undefined ? {} : { upper: stack.upper }),
+        ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
+        mountpoint: stack.mountpoint,
+        source: 'unionfs',
+        subtype: 'unionfs',
+        io: options.io,
+        volatile: options.volatile,
+        allowOther: options.allowOther,
+        dev: options.dev,
+        suid: options.suid,
+        maxThreads: options.threads,
+        fdBudget: descriptorBudget(),
+        logLevel: logger.levelNumber,
+      },
+      (records) => {
+        forwardRecords(logger, records)
+      },
+    )
+  } catch (error) {
+    throw isNativeError(error) ? explain(error) : error
+  }
+}
+
+export function isNativeError(error: unknown): error is NativeError {
+  return error instanceof Error && 'errno' in error && 'syscall' in error && 'detail' in error
+}
+
+// Half of what the process may open is left to files that programs hold open (and to everything else).
+function descriptorBudget(): number {
+  const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+  const limit = soft === undefined ? 1024 : Number(soft)
+  return Math.max(64, Math.min(8192, Math.floor((limit - descriptorsKeptFree) / 2)))
+}
+
+// By what failed and how. The first row that fits is taken. An empty `call` means that the layers could not be opened;
+// the engine has then put the reason in words.
+const explanations: readonly { call: RegExp; errno: RegExp; reason?: string; remedy: string }[] = [
+  {
+    call: /^$/,
+    errno: /^(EBUSY|EWOULDBLOCK|EAGAIN)$/,
+    remedy: 'unmount that one first (`unionfs status` lists the mounts), or choose another upper and work directory',
+  },
+  { call: /^$/, errno: /^EXDEV$/, remedy: 'name a work directory beside the upper with --workdir' },
+  {
+    call: /^$/,
+    errno: /^EUCLEAN$/,
+    remedy: 'start again with an empty upper; or, if you know it to be whole, remove work/incompat/volatile in the work directory',
+  },
+  { call: /^$/, errno: /^(EACCES|EPERM)$/, remedy: 'give yourself permission on it, or mount as root' },
+  { call: /\/dev\/fuse/, errno: /^(ENOENT|ENODEV|ENXIO)$/, reason: '/dev/fuse is not there', remedy: 'load the kernel module: modprobe fuse; in a container, hand the device in' },
+  { call: /\/dev\/fuse/, errno: /^(EACCES|EPERM)$/, reason: '/dev/fuse cannot be opened', remedy: 'give read and write permission on /dev/fuse, or mount as root' },
+  {
+    call: /fusermount/,
+    errno: /^ENOENT$/,
+    reason: 'mounting needs root, a user namespace, or the program fusermount3, which is not installed',
+    remedy: 'install fuse3 (apt-get install fuse3), or mount inside `unshare -Urm`',
+  },
+  {
+    call: /mount/,
+    errno: /^(EPERM|EACCES)$/,
+    reason: 'mounting is not allowed',
+    remedy: 'mount as root, inside `unshare -Urm`, or on a mount point you own through fusermount3; `unionfs doctor` shows what this host offers',
+  },
+  { call: /.*/, errno: /^ENOSPC$/, remedy: 'free some space and try again' },
+  { call: /.*/, errno: /^EMFILE$/, remedy: 'raise the limit on open files: ulimit -n' },
+]
+
+function explain(error: NativeError): UnionfsError {
+  const found = explanations.find((row) => row.call.test(error.syscall) && row.errno.test(error.code))
+  const failed = error.syscall === '' ? error.detail : (found?.reason ?? `${error.syscall} failed`)
+  const said = error.syscall === '' || error.detail === '' ? '' : `: ${error.detail}`
+  const subject = error.path === '' ? '' : `${error.path}: `
+  return new UnionfsError('MOUNT', `${subject}${failed} (${error.code})${said}`, {
+    errno: error.code,
+    syscall: error.syscall,
+    path: error.path,
+    remedy: found?.remedy,
+    cause: error,
+  })
+}

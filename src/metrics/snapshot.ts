@@ -1,0 +1,66 @@
+// snapshot - the figures of one mount at one moment, as `status` shows them and --json prints them.
+import { readFileSync } from 'node:fs'
+import type { NativeMount, NativeSessionInfo, OperationStats, OverlayStats } from '../engine/contract.js'
+import type { StackDefinition } from '../stack/stack.js'
+
+export interface MemoryFigures {
+  readonly rssBytes: number
+  readonly pssBytes: number | undefined // where the kernel tells it
+}
+
+export interface Snapshot {
+  readonly mountpoint: string
+  readonly pid: number
+  readonly version: string
+  readonly readOnly: boolean
+  readonly lowers: readonly string[]
+  readonly upper?: string
+  readonly workdir?: string
+  readonly startedAt: string // ISO 8601
+  readonly uptimeSeconds: number
+  readonly session: NativeSessionInfo
+  readonly threads: number
+  readonly operations: Readonly<Record<string, OperationStats>>
+  readonly overlay: OverlayStats
+  readonly memory: MemoryFigures
+}
+
+export interface SnapshotSource {
+  readonly stack: StackDefinition
+  readonly native: NativeMount
+  readonly startedAt: Date
+  readonly version: string
+}
+
+export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot {
+  const { stack, native, startedAt, version } = source
+  const stats = native.stats()
+  return {
+    mountpoint: stack.mountpoint,
+    pid: process.pid,
+    version,
+    readOnly: stack.upper === undefined,
+    lowers: stack.lowers,
+    ...(stack.upper === undefined ? {} : { upper: stack.upper }),
+    ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
+    startedAt: startedAt.toISOString(),
+    uptimeSeconds: Math.max(0, Math.round((now.getTime() - startedAt.getTime()) / 1000)),
+    session: native.info(),
+    threads: stats.threads,
+    operations: stats.operations,
+    overlay: stats.overlay,
+    memory: { rssBytes: process.memoryUsage.rss(), pssBytes: proportionalSize() },
+  }
+}
+
+// Proportional set size: shared pages counted by their share.
+function proportionalSize(): number | undefined {
+  let text: string
+  try {
+    text = readFileSync('/proc/self/smaps_rollup', 'utf8')
+  } catch {
+    return undefined // not every kernel has it
+  }
+  const kib = /^Pss:\s+(\d+) kB/m.exec(text)?.[1]
+  return kib === undefined ? undefined : Number(kib) * 1024
+}

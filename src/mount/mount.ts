@@ -1,0 +1,124 @@
+// mount - from a checked request to a live mount with its registry entry and control socket, and back.
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { loadAddon } from '../engine/addon.js'
+import type { NativeMount } from '../engine/contract.js'
+import { startSession, type EngineOptions } from '../engine/session.js'
+import { errnoOf, messageOf, UnionfsError, ValidationError, type Problem } from '../errors.js'
+import { nullLogger, type Logger } from '../log/logger.js'
+import { takeSnapshot } from '../metrics/snapshot.js'
+import { readMountTable, topMountAt } from '../stack/mount-table.js'
+import type { StackDefinition } from '../stack/stack.js'
+import { validateStack } from '../stack/validate.js'
+import { serveControl, type ControlReply, type ControlRequest, type ControlServer } from './control.js'
+import { namespaceOf, startTimeOf } from './process.js'
+import { Registry, type MountRecord } from './registry.js'
+
+export interface LiveMount {
+  readonly stack: StackDefinition
+  readonly native: NativeMount
+  readonly warnings: readonly Problem[]
+  // Resolves with the reason when the mount has ended and its registry entry is gone.
+  readonly ended: Promise<string>
+}
+
+// Throws a ValidationError with all problems, or an UnionfsError; nothing is then left behind.
+export async function mountStack(stack: StackDefinition, options: EngineOptions, logger: Logger = nullLogger): Promise<LiveMount> {
+  const addon = loadAddon()
+  const problems = validateStack(stack, { probe: (path) => addon.probePath(path) })
+  if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
+  for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
+
+  const made = makeWorkdir(stack)
+  const startedAt = new Date()
+  let native: NativeMount
+  try {
+    native = await startSession(stack, options, logger)
+  } catch (error) {
+    if (made !== undefined) tryRemoveDirectory(made)
+    throw error
+  }
+  const info = native.info()
+  logger.log('info', 'mounted', { mountpoint: stack.mountpoint, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
+  const listing = await enlist({ stack, native, startedAt, version: addon.version }, logger)
+  const ended = native.ended.then(async (reason) => {
+    await listing.withdraw()
+    logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
+    return reason
+  })
+  return { stack, native, warnings: problems, ended }
+}
+
+// The work directory's path when it had to be made.
+function makeWorkdir(stack: StackDefinition): string | undefined {
+  if (stack.workdir === undefined) return undefined
+  try {
+    mkdirSync(stack.workdir, { mode: 0o700 })
+    return stack.workdir
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return undefined
+    throw new UnionfsError('MOUNT', `cannot create the work directory ${stack.workdir}: ${messageOf(error)}`, {
+      errno: errnoOf(error),
+      path: stack.workdir,
+      remedy: 'name another one with --workdir',
+      cause: error,
+    })
+  }
+}
+
+function tryRemoveDirectory(path: string): void {
+  try {
+    rmdirSync(path)
+  } catch {
+    // something is in it, so it stays
+  }
+}
+
+interface Source {
+  readonly stack: StackDefinition
+  readonly native: NativeMount
+  readonly startedAt: Date
+  readonly version: string
+}
+
+// A mount without an entry works but for `status`, so trouble with the registry is logged, not fatal.
+async function enlist(source: Source, logger: Logger): Promise<{ withdraw(): Promise<void> }> {
+  try {
+    const registry = Registry.open()
+    const record = makeRecord(source, registry.newSocketPath())
+    const server: ControlServer = await serveControl(record.socket, (request) => answer(source, request, logger))
+    registry.publish(record)
+    return {
+      withdraw: async () => {
+        registry.remove(record)
+        await server.close()
+      },
+    }
+  } catch (error) {
+    logger.log('warn', 'this mount is not listed: status and umount will not find its daemon', { reason: messageOf(error) })
+    return { withdraw: () => Promise.resolve() }
+  }
+}
+
+function makeRecord({ stack, startedAt }: Source, socket: string): MountRecord {
+  return {
+    version: 1,
+    pid: process.pid,
+    startTime: startTimeOf(process.pid) ?? '',
+    pidNamespace: namespaceOf('pid'),
+    mountNamespace: namespaceOf('mnt'),
+    mountpoint: stack.mountpoint,
+    device: topMountAt(readMountTable(), stack.mountpoint)?.device ?? '',
+    lowers: stack.lowers,
+    ...(stack.upper === undefined ? {} : { upper: stack.upper }),
+    ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
+    startedAt: startedAt.toISOString(),
+    socket,
+  }
+}
+
+async function answer(source: Source, request: ControlRequest, logger: Logger): Promise<ControlReply> {
+  if (request.op === 'status') return { ok: true, snapshot: takeSnapshot(source) }
+  logger.log('info', 'asked to unmount', { lazy: request.lazy })
+  await source.native.unmount(request.lazy)
+  return { ok: true }
+}

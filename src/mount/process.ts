@@ -1,0 +1,63 @@
+// process - other processes as /proc shows them: whether one is still the one we knew, and who uses a mount.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+export interface ProcessUse {
+  readonly pid: number
+  readonly name: string
+}
+
+// Clock ticks after boot; together with the pid it names a process for ever. Undefined: there is no such process.
+export function startTimeOf(pid: number): string | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return undefined
+  }
+  // The name in parentheses may hold spaces and parentheses; the state is field 3, the start time field 22.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+export function namespaceOf(kind: 'pid' | 'mnt'): string {
+  return readlinkSync(`/proc/self/ns/${kind}`)
+}
+
+// Processes with a working directory, root, program or open file below `mountpoint`. The kernel prints these paths
+// without asking the filesystem. Processes of others stay unseen unless we are root.
+export function usersOf(mountpoint: string, limit: number): ProcessUse[] {
+  const found: ProcessUse[] = []
+  for (const entry of readdirSync('/proc')) {
+    if (found.length >= limit) break
+    const pid = Number(entry)
+    if (!Number.isInteger(pid) || pid === process.pid) continue
+    if (linksOf(pid).some((path) => path === mountpoint || path.startsWith(`${mountpoint}/`))) found.push({ pid, name: nameOf(pid) })
+  }
+  return found
+}
+
+function linksOf(pid: number): string[] {
+  const names = ['cwd', 'root', 'exe']
+  try {
+    names.push(...readdirSync(`/proc/${pid}/fd`).map((fd) => `fd/${fd}`))
+  } catch {
+    // not ours to see, or gone
+  }
+  const targets: string[] = []
+  for (const name of names) {
+    try {
+      targets.push(readlinkSync(`/proc/${pid}/${name}`))
+    } catch {
+      // closed meanwhile, or not ours to see
+    }
+  }
+  return targets
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    return '?'
+  }
+}

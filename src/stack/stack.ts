@@ -1,0 +1,44 @@
+// stack - the layers of one mount as paths: what was asked for, made absolute once.
+import { basename, dirname, join, resolve } from 'node:path'
+import { realpathSync } from 'node:fs'
+import { errnoOf } from '../errors.js'
+
+export interface StackDefinition {
+  readonly lowers: readonly string[] // top first
+  readonly upper?: string
+  readonly workdir?: string
+  readonly workdirGiven: boolean // false: chosen by us, and made when missing
+  readonly mountpoint: string
+}
+
+export interface StackRequest {
+  readonly lowers: readonly string[]
+  readonly upper?: string | undefined
+  readonly workdir?: string | undefined
+  readonly mountpoint: string
+}
+
+// Resolves relative paths and symlinks. What does not exist stays as it is, for validation to tell about.
+export function defineStack(request: StackRequest, cwd = process.cwd()): StackDefinition {
+  const lowers = request.lowers.map((path) => resolveOnce(cwd, path))
+  const mountpoint = resolveOnce(cwd, request.mountpoint)
+  if (request.upper === undefined) return { lowers, mountpoint, workdirGiven: false }
+  const upper = resolveOnce(cwd, request.upper)
+  const workdir = request.workdir === undefined ? defaultWorkdir(upper) : resolveOnce(cwd, request.workdir)
+  return { lowers, upper, workdir, workdirGiven: request.workdir !== undefined, mountpoint }
+}
+
+export function defaultWorkdir(upper: string): string {
+  return join(dirname(upper), `.${basename(upper)}.work`)
+}
+
+// realpath as far as the path exists: of a missing last part, the directory is still resolved.
+function resolveOnce(cwd: string, path: string): string {
+  const absolute = resolve(cwd, path)
+  try {
+    return realpathSync(absolute)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || absolute === '/') return absolute
+    return join(resolveOnce(cwd, dirname(absolute)), basename(absolute))
+  }
+}

@@ -1,0 +1,250 @@
+// validate - everything that is wrong with a mount that was asked for, all of it at once, each with what to do.
+//
+// Nothing is changed here but a scratch directory that the given probe makes and removes in the work directory's
+// filesystem. The engine checks again what matters when it opens the layers: this is for the person, that for safety.
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Problem } from '../errors.js'
+import { canAccess, Inspector, relate, type DirectoryFacts, type Relation } from './layer.js'
+import { readMountTable, topMountAt, type MountEntry } from './mount-table.js'
+import type { StackDefinition } from './stack.js'
+
+// What a filesystem can carry; null: it works, else the errno's name. The engine's probe gives it.
+export interface CarryProbe {
+  readonly writable: string | null
+  readonly xattrUser?: string | null
+  readonly xattrTrusted?: string | null
+  readonly symlink?: string | null
+  readonly hardlink?: string | null
+}
+
+export interface ValidationTools {
+  readonly probe: (path: string) => CarryProbe
+  readonly table?: readonly MountEntry[]
+  readonly canClone?: boolean // may take private clones of lower mounts (CAP_SYS_ADMIN over the mount namespace)
+}
+
+interface Named {
+  readonly label: string // "lower 2", "upper", "work directory"
+  readonly path: string
+  readonly facts: DirectoryFacts
+}
+
+// What the work directory may hold besides nothing: names the engine makes and sweeps.
+const ownWorkEntries = new Set(['work', 'index'])
+
+export function validateStack(stack: StackDefinition, tools: ValidationTools): Problem[] {
+  return new Validation(stack, tools).run()
+}
+
+class Validation {
+  readonly #problems: Problem[] = []
+  readonly #table: readonly MountEntry[]
+  readonly #inspector: Inspector
+
+  constructor(
+    private readonly stack: StackDefinition,
+    private readonly tools: ValidationTools,
+  ) {
+    this.#table = tools.table ?? readMountTable()
+    this.#inspector = new Inspector(this.#table)
+  }
+
+  run(): Problem[] {
+    const lowers = this.stack.lowers.map((path, i) => this.#lower(path, i)).filter((lower) => lower !== undefined)
+    const upper = this.stack.upper === undefined ? undefined : this.#upper(this.stack.upper)
+    const work = this.stack.workdir === undefined ? undefined : this.#workdir(this.stack.workdir, upper)
+    this.#duplicates(lowers)
+    for (const lower of lowers) {
+      if (upper !== undefined) this.#overlap(upper, lower)
+      if (work !== undefined) this.#overlap(work, lower)
+    }
+    this.#mountpoint(lowers, upper, work)
+    return this.#problems
+  }
+
+  #add(severity: Problem['severity'], subject: string, reason: string, remedy: string): void {
+    this.#problems.push({ severity, subject, reason, remedy })
+  }
+
+  // Undefined, with the problem told, when the directory cannot be looked at.
+  #directory(label: string, path: string, missingRemedy: string): Named | undefined {
+    const inspection = this.#inspector.inspect(path)
+    if ('facts' in inspection) return { label: `${label} (${path})`, path, facts: inspection.facts }
+    const [reason, remedy] = explainMissing(inspection.error, missingRemedy)
+    this.#add('error', `${label} (${path})`, reason, remedy)
+    return undefined
+  }
+
+  #lower(path: string, index: number): Named | undefined {
+    const label = this.stack.lowers.length === 1 ? 'lower' : `lower ${index + 1}`
+    const lower = this.#directory(label, path, 'create it or correct the path')
+    if (lower === undefined) return undefined
+    const denied = canAccess(path, 'read')
+    if (denied !== undefined) this.#add('error', lower.label, `cannot be read (${denied})`, 'give yourself read and search permission, or mount as root')
+    return lower
+  }
+
+  #upper(path: string): Named | undefined {
+    const upper = this.#directory('upper', path, 'create it: mkdir ' + path)
+    if (upper === undefined) return undefined
+    const denied = canAccess(path, 'write')
+    if (denied === 'EROFS') {
+      this.#add('error', upper.label, 'lies on a read-only filesystem', 'choose a directory on a writable one, or leave UPPER out for a read-only mount')
+    } else if (denied !== undefined) {
+      this.#add('error', upper.label, `cannot be written (${denied})`, 'choose a directory you own, or mount as root')
+    }
+    return upper
+  }
+
+  #workdir(path: string, upper: Named | undefined): Named | undefined {
+    const label = `work directory (${path})`
+    const inspection = this.#inspector.inspect(path)
+    const missing = 'error' in inspection && inspection.error === 'ENOENT'
+    const place = missing ? dirname(path) : path
+    const found = missing ? this.#inspector.inspect(place) : inspection
+    if (!('facts' in found)) {
+      const [reason, remedy] = explainMissing(found.error, 'create the directory it shall lie in')
+      this.#add('error', label, reason, remedy)
+      return undefined
+    }
+    if (upper !== undefined) this.#sameMount(label, found.facts, upper)
+    const denied = canAccess(place, 'write')
+    if (denied === undefined) {
+      this.#carries(place, upper)
+    } else if (upper === undefined || canAccess(upper.path, 'write') === undefined) {
+      this.#add('error', label, `${missing ? 'cannot be created' : 'cannot be written'} (${denied})`, 'name another one with --workdir')
+    }
+    if (missing) return this.#missingWorkdir(label, path, found.facts, upper)
+    const work = { label, path, facts: found.facts }
+    if (upper !== undefined) this.#workAgainstUpper(work, upper)
+    this.#foreignEntries(work)
+    return work
+  }
+
+  // A work directory that will be made: inside `parent`, so it overlaps what its parent lies in.
+  #missingWorkdir(label: string, path: string, parent: DirectoryFacts, upper: Named | undefined): Named {
+    const facts: DirectoryFacts = {
+      ...parent,
+      path,
+      identity: `missing ${path}`,
+      ancestors: new Set([...parent.ancestors, parent.identity]),
+      onFilesystem: undefined,
+    }
+    const work = { label, path, facts }
+    if (upper !== undefined) this.#workAgainstUpper(work, upper)
+    return work
+  }
+
+  #workAgainstUpper(work: Named, upper: Named): void {
+    const relation = relate(work.facts, upper.facts)
+    if (relation === 'same') this.#add('error', work.label, 'is the upper itself', 'name a directory of its own with --workdir')
+    else if (relation !== 'apart') this.#add('error', work.label, `lies ${relation} the upper (${upper.path})`, 'name a directory beside the upper with --workdir')
+  }
+
+  // rename(2) between the two must work: same filesystem, and the same mount of it.
+  #sameMount(label: string, work: DirectoryFacts, upper: Named): void {
+    const remedy = 'name one with --workdir that lies in the same filesystem and mount as the upper'
+    if (work.device !== upper.facts.device) {
+      this.#add('error', label, `is on another filesystem than the upper (${upper.path})`, remedy)
+    } else if (work.mount !== undefined && upper.facts.mount !== undefined && work.mount.id !== upper.facts.mount.id) {
+      this.#add('error', label, `is reached through another mount than the upper (${upper.path}), so nothing can be renamed between them`, remedy)
+    }
+  }
+
+  // The engine empties the work directory at every mount; somebody's files must not be in there.
+  #foreignEntries(work: Named): void {
+    if (canAccess(work.path, 'read') !== undefined) return
+    const foreign = readdirSync(work.path).filter((name) => !ownWorkEntries.has(name) && !name.startsWith('#'))
+    if (foreign.length === 0) return
+    const shown = foreign.slice(0, 3).join(', ') + (foreign.length > 3 ? ', ...' : '')
+    this.#add('error', work.label, `holds files that are not ours (${shown})`, 'the work directory is emptied at mount: name an empty one with --workdir')
+  }
+
+  #carries(place: string, upper: Named | undefined): void {
+    const probe = this.tools.probe(place)
+    const subject = upper?.label ?? `upper (${place})`
+    const type = upper?.facts.mount?.type ?? 'this'
+    const elsewhere = 'put upper and work directory on a filesystem such as ext4, xfs, btrfs or tmpfs'
+    if (probe.writable !== null) {
+      this.#add('error', subject, `nothing can be created on its filesystem (${probe.writable})`, elsewhere)
+      return
+    }
+    if (failed(probe.xattrUser) && failed(probe.xattrTrusted)) {
+      this.#add('warning', subject, `its filesystem (${type}) has no extended attributes, so those of copied-up files are lost`, elsewhere)
+    }
+    const lacks: string[] = []
+    if (failed(probe.symlink)) lacks.push('symbolic links')
+    if (failed(probe.hardlink)) lacks.push('hard links')
+    if (lacks.length > 0) this.#add('error', subject, `its filesystem (${type}) has no ${lacks.join(', no ')}`, elsewhere)
+  }
+
+  #duplicates(lowers: readonly Named[]): void {
+    const seen = new Map<string, Named>()
+    for (const lower of lowers) {
+      const before = seen.get(lower.facts.identity)
+      if (before === undefined) seen.set(lower.facts.identity, lower)
+      else this.#add('warning', lower.label, `is the same directory as ${before.label}`, 'it changes nothing and can be left out')
+    }
+  }
+
+  #overlap(writable: Named, lower: Named): void {
+    const relation = relate(writable.facts, lower.facts)
+    if (relation === 'apart') return
+    this.#add('error', writable.label, `${describeRelation(relation)} ${lower.label}`, 'layers that are written must lie outside all others: move one of the two')
+  }
+
+  #mountpoint(lowers: readonly Named[], upper: Named | undefined, work: Named | undefined): void {
+    const path = this.stack.mountpoint
+    const top = topMountAt(this.#table, path)
+    if (top?.type === 'fuse.unionfs') {
+      this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${path}`)
+      return
+    }
+    const point = this.#directory('mount point', path, `create it: mkdir -p ${path}`)
+    if (point === undefined) return
+    for (const writable of [upper, work]) {
+      if (writable === undefined) continue
+      const relation = relate(point.facts, writable.facts)
+      if (relation === 'same' || relation === 'inside') {
+        this.#add('error', point.label, `${describeRelation(relation)} ${writable.label}`, 'mount outside of it: the mount would hide what it is made of')
+      }
+    }
+    if (this.tools.canClone ?? mayCloneMounts()) return
+    for (const lower of lowers) {
+      if (relate(point.facts, lower.facts) !== 'inside') continue
+      this.#add('error', point.label, `lies inside ${lower.label}, and walking that layer would walk into this mount`, 'mount elsewhere, or as root, where layers are taken as private clones')
+    }
+  }
+}
+
+function describeRelation(relation: Exclude<Relation, 'apart'>): string {
+  return { same: 'is the same directory as', inside: 'lies inside', around: 'contains' }[relation]
+}
+
+function failed(outcome: string | null | undefined): boolean {
+  return outcome !== null && outcome !== undefined
+}
+
+function explainMissing(errno: string, missingRemedy: string): [reason: string, remedy: string] {
+  switch (errno) {
+    case 'ENOENT':
+      return ['does not exist', missingRemedy]
+    case 'ENOTDIR':
+      return ['is not a directory', 'name a directory']
+    case 'EACCES':
+      return ['cannot be reached (EACCES)', 'give yourself search permission on the directories above it, or mount as root']
+    case 'ELOOP':
+      return ['its symbolic links go in a circle (ELOOP)', 'correct the links']
+    case 'ENOTCONN':
+      return ['lies on a dead FUSE mount (ENOTCONN)', 'unmount that first: unionfs umount --lazy']
+    default:
+      return [`cannot be used (${errno})`, 'see that the filesystem it lies on is healthy']
+  }
+}
+
+// CAP_SYS_ADMIN in the effective set: then lowers are taken as private clones of their mounts.
+function mayCloneMounts(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+  return effective !== undefined && ((BigInt(`0x${effective}`) >> 21n) & 1n) === 1n
+}

@@ -1,0 +1,165 @@
+// end - every way a mount ends, and that all of them end the daemon and free everything.
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, run, unionfs, type Stack } from './support.js'
+
+const skip = isRoot ? false : 'mounting needs root'
+
+async function endsAll(t: Test, stack: Stack, pid: number): Promise<void> {
+  t.ok(await eventually(() => !isMounted(stack.mnt)), 'the mount is gone')
+  t.ok(await eventually(() => !isRunning(pid)), 'the daemon has ended')
+  t.strictSame(daemonsOf(stack.dir), [])
+  t.equal(unionfs(['status', stack.mnt]).status, 1, 'status no longer knows it')
+  const again = unionfs(['mount', stack.lowers, stack.upper, stack.mnt])
+  t.equal(again.status, 0, `the same can be mounted again: ${again.stderr}`)
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+}
+
+const ways: readonly [name: string, program: string, args: readonly string[]][] = [
+  ['umount(8)', 'umount', []],
+  ['a lazy umount(8)', 'umount', ['-l']],
+  ['fusermount3 -u', 'fusermount3', ['-u']],
+  ['fusermount3 -u -z', 'fusermount3', ['-u', '-z']],
+]
+for (const [name, program, args] of ways) {
+  t.test(`${name} ends the daemon`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mountStack(t, stack)
+    t.equal(run(program, [...args, stack.mnt]).status, 0)
+    await endsAll(t, stack, pid)
+  })
+}
+
+t.test('unionfs umount returns when the mount is gone and the daemon has ended', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  t.strictSame(unionfs(['umount', stack.mnt]), { status: 0, stdout: '', stderr: '' })
+  t.notOk(isMounted(stack.mnt))
+  t.notOk(isRunning(pid))
+  await endsAll(t, stack, pid)
+})
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  t.test(`${signal} unmounts and ends the daemon`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mountStack(t, stack)
+    process.kill(pid, signal)
+    await endsAll(t, stack, pid)
+  })
+}
+
+t.test('a signal to the foreground process makes it exit 0', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const served = spawn(command, ['mount', '--foreground', stack.lowers, stack.upper, stack.mnt], { stdio: 'ignore' })
+  const ended = new Promise<number | null>((resolve) => served.on('close', resolve))
+  t.ok(await eventually(() => isMounted(stack.mnt)))
+  served.kill('SIGINT')
+  t.equal(await ended, 0)
+  t.notOk(isMounted(stack.mnt))
+})
+
+t.test('a mount in use is not taken away; who uses it is told', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  const user = spawn('sleep', ['60'], { cwd: stack.mnt, stdio: 'ignore' })
+  const result = unionfs(['umount', stack.mnt])
+  t.equal(result.status, 1)
+  t.match(result.stderr, new RegExp(`is in use by sleep \\(pid ${user.pid ?? 0}\\).*--lazy`))
+  t.ok(isMounted(stack.mnt))
+  user.kill('SIGKILL')
+  t.end()
+})
+
+t.test('a lazy unmount serves open files to their end, then the daemon goes', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  const fd = openSync(join(stack.mnt, 'two'), 'r')
+  const result = unionfs(['umount', '--lazy', stack.mnt])
+  t.equal(result.status, 0)
+  t.match(result.stderr, /its daemon ends when the last program has closed its files/)
+  t.notOk(isMounted(stack.mnt))
+  t.ok(isRunning(pid))
+  const buffer = Buffer.alloc(2)
+  t.equal(readSync(fd, buffer, 0, 2, 0), 2)
+  t.equal(buffer.toString(), '2\n')
+  closeSync(fd)
+  await endsAll(t, stack, pid)
+})
+
+t.test('SIGTERM while files are open unmounts lazily; a second one ends the daemon at once', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  const fd = openSync(join(stack.mnt, 'two'), 'r')
+  process.kill(pid, 'SIGTERM')
+  t.ok(await eventually(() => !isMounted(stack.mnt)))
+  t.ok(isRunning(pid))
+  process.kill(pid, 'SIGTERM')
+  t.ok(await eventually(() => !isRunning(pid)))
+  closeSync(fd)
+  await endsAll(t, stack, pid)
+})
+
+t.test('a dead mount (its daemon killed) can be unmounted', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGKILL')
+  t.ok(await eventually(() => !isRunning(pid)))
+  t.throws(() => readdirSync(stack.mnt), { code: 'ENOTCONN' })
+  const mounting = unionfs(['mount', stack.lowers, stack.upper, stack.mnt])
+  t.equal(mounting.status, 1)
+  t.match(mounting.stderr, /unmount it first/)
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  await endsAll(t, stack, pid)
+})
+
+t.test('a hanging mount (its daemon stopped) does not hang status or a lazy umount', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGSTOP')
+  const status = unionfs(['status', stack.mnt])
+  t.equal(status.status, 1)
+  t.match(status.stdout, /does not answer/)
+  run('umount', ['-l', stack.mnt])
+  process.kill(pid, 'SIGCONT')
+  await endsAll(t, stack, pid)
+})
+
+t.test('what is no mount, or not ours, is not unmounted', { skip }, (t) => {
+  const stack = makeStack(t)
+  const plain = unionfs(['umount', stack.mnt])
+  t.equal(plain.status, 1)
+  t.match(plain.stderr, /mnt is not a unionfs mount; /)
+  const missing = unionfs(['umount', join(stack.dir, 'nowhere')])
+  t.equal(missing.status, 1)
+  t.match(missing.stderr, /does not exist/)
+  mkdirSync(join(stack.dir, 'other'))
+  run('mount', ['-t', 'tmpfs', 'none', join(stack.dir, 'other')])
+  const other = unionfs(['umount', join(stack.dir, 'other')])
+  t.equal(other.status, 1)
+  t.match(other.stderr, /is not a unionfs mount \(it is tmpfs\)/)
+  t.ok(isMounted(join(stack.dir, 'other')))
+  t.end()
+})
+
+t.test('the mount point may be named by a symlink and from elsewhere', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  run('ln', ['-s', 'mnt', join(stack.dir, 'link')])
+  t.equal(unionfs(['status', 'link'], { cwd: stack.dir }).status, 0)
+  t.equal(unionfs(['umount', 'link'], { cwd: stack.dir }).status, 0)
+  t.notOk(isMounted(stack.mnt))
+  t.end()
+})
+
+t.test('nothing of many mounts remains', { skip }, async (t) => {
+  const stack = makeStack(t)
+  for (let i = 0; i < 10; i++) {
+    const pid = mountStack(t, stack)
+    readFileSync(join(stack.mnt, 'both'))
+    t.equal(unionfs(['umount', stack.mnt]).status, 0)
+    t.notOk(isRunning(pid))
+  }
+  t.strictSame(daemonsOf(stack.dir), [])
+})

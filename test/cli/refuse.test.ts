@@ -1,0 +1,174 @@
+// refuse - mounts that must not come to be: what is said, and that nothing is left behind.
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { command, daemonsOf, isMounted, isRoot, makeStack, mountStack, mountsBelow, run, unionfs, type Ran } from './support.js'
+
+const skip = isRoot ? false : 'mounting needs root'
+
+function refused(t: Test, result: Ran, ...says: RegExp[]): void {
+  t.equal(result.status, 1, 'exits 1')
+  t.equal(result.stdout, '')
+  for (const text of says) t.match(result.stderr, text)
+}
+
+t.test('a missing lower is named, with what to do', (t) => {
+  const { dir, upper, mnt } = makeStack(t)
+  const result = unionfs(['mount', `${dir}/a:${dir}/nowhere`, upper, mnt])
+  refused(t, result, /lower 2 \(.*nowhere\): does not exist; create it or correct the path/)
+  t.equal(result.stderr.trimEnd().split('\n').length, 1)
+  t.end()
+})
+
+t.test('all problems are told at once, each with its remedy', (t) => {
+  const { dir, lowers } = makeStack(t)
+  writeFileSync(join(dir, 'file'), '')
+  const result = unionfs(['mount', `${lowers}:${dir}/nowhere:${dir}/file`, join(dir, 'b'), join(dir, 'b/missing'), '--workdir', join(dir, 'b')])
+  refused(
+    t,
+    result,
+    /for \d+ reasons:/,
+    /lower 3 \(.*nowhere\): does not exist; /,
+    /lower 4 \(.*file\): is not a directory; name a directory/,
+    /upper \(.*\/b\): is the same directory as lower 2/,
+    /work directory \(.*\/b\): is the upper itself; /,
+    /work directory \(.*\/b\): is the same directory as lower 2/,
+    /mount point \(.*missing\): does not exist; create it: mkdir -p/,
+  )
+  t.end()
+})
+
+const overlaps: readonly [name: string, upper: string, lower: string, says: RegExp][] = [
+  ['the upper inside a lower', 'a/sub', 'a', /upper .* lies inside lower/],
+  ['a lower inside the upper', 'upper', 'upper/sub', /upper .* contains lower/],
+  ['the upper being a lower', 'a', 'a', /upper .* is the same directory as lower/],
+  ['the upper inside a lower through a symlink', 'link/sub', 'a', /upper .* lies inside lower/],
+  ['a lower that is a symlink into the upper', 'upper', 'into-upper', /upper .* contains lower/],
+]
+for (const [name, upper, lower, says] of overlaps) {
+  t.test(`${name} is refused`, (t) => {
+    const { dir, mnt } = makeStack(t)
+    mkdirSync(join(dir, 'a/sub'))
+    mkdirSync(join(dir, 'upper/sub'))
+    symlinkSync('a', join(dir, 'link'))
+    symlinkSync('upper/sub', join(dir, 'into-upper'))
+    refused(t, unionfs(['mount', join(dir, lower), join(dir, upper), mnt]), says)
+    t.end()
+  })
+}
+
+for (const inner of ['upper', 'lower'] as const) {
+  t.test(`an overlap through a bind mount is refused when the ${inner} is the bind mount`, { skip }, (t) => {
+    const { dir, mnt } = makeStack(t)
+    mkdirSync(join(dir, 'a/sub'))
+    mkdirSync(join(dir, 'bind'))
+    run('mount', ['--bind', join(dir, 'a/sub'), join(dir, 'bind')])
+    const [lower, upper] = inner === 'upper' ? ['a', 'bind'] : ['bind', 'a']
+    refused(t, unionfs(['mount', join(dir, lower), join(dir, upper), mnt, '--workdir', join(dir, 'b')]), /upper .*(lies inside|contains) lower/)
+    t.end()
+  })
+}
+
+t.test('a work directory on another filesystem is refused', (t) => {
+  const { lowers, upper, mnt } = makeStack(t)
+  refused(t, unionfs(['mount', lowers, upper, mnt, '--workdir', '/tmp']), /work directory \(\/tmp\): is on another filesystem than the upper/)
+  t.end()
+})
+
+t.test('a work directory reached through another mount of the same filesystem is refused', { skip }, (t) => {
+  const { dir, lowers, upper, mnt } = makeStack(t)
+  mkdirSync(join(dir, 'work'))
+  run('mount', ['--bind', join(dir, 'work'), join(dir, 'work')])
+  refused(t, unionfs(['mount', lowers, upper, mnt, '--workdir', join(dir, 'work')]), /another mount than the upper/)
+  t.end()
+})
+
+t.test('a work directory with files of somebody is refused, and the files stay', (t) => {
+  const { dir, lowers, upper, mnt } = makeStack(t)
+  mkdirSync(join(dir, 'documents'))
+  writeFileSync(join(dir, 'documents/thesis'), 'years of work')
+  refused(t, unionfs(['mount', lowers, upper, mnt, '--workdir', join(dir, 'documents')]), /holds files that are not ours \(thesis\)/)
+  t.ok(existsSync(join(dir, 'documents/thesis')))
+  t.end()
+})
+
+for (const place of ['upper', '.upper.work']) {
+  t.test(`a mount point inside ${place} is refused`, (t) => {
+    const { dir, lowers, upper } = makeStack(t)
+    mkdirSync(join(dir, place, 'mnt'), { recursive: true })
+    refused(t, unionfs(['mount', lowers, upper, join(dir, place, 'mnt')]), /mount point .* lies inside (upper|work directory)/)
+    t.end()
+  })
+}
+
+t.test('an upper on a filesystem that cannot carry one is refused', { skip }, (t) => {
+  const { dir, lowers, mnt } = makeStack(t)
+  run('mkdir', [join(dir, 'ro')])
+  run('mount', ['-t', 'tmpfs', 'none', join(dir, 'ro')])
+  run('mkdir', [join(dir, 'ro/upper')])
+  run('mount', ['-o', 'remount,ro', join(dir, 'ro')])
+  refused(t, unionfs(['mount', lowers, join(dir, 'ro/upper'), mnt]), /upper .* lies on a read-only filesystem; /)
+  refused(t, unionfs(['mount', lowers, '/proc/self/fd', mnt]), /upper /)
+  t.end()
+})
+
+t.test('a second mount at the same mount point is refused', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  refused(t, unionfs(['mount', join(stack.dir, 'a'), stack.mnt]), /has a union mounted on it already; unmount it first/)
+  t.end()
+})
+
+t.test('a second mount on the same upper is refused while the first lives, and works afterwards', { skip }, (t) => {
+  const stack = makeStack(t)
+  const second = join(stack.dir, 'mnt2')
+  mkdirSync(second)
+  mountStack(t, stack)
+  const result = unionfs(['mount', stack.lowers, stack.upper, second])
+  refused(t, result, /in use by another mount.*unmount that one first/)
+  t.notOk(isMounted(second))
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  t.equal(unionfs(['mount', stack.lowers, stack.upper, second]).status, 0)
+  t.equal(unionfs(['umount', second]).status, 0)
+  t.end()
+})
+
+t.test('a second mount on the same work directory is refused', { skip }, (t) => {
+  const stack = makeStack(t)
+  for (const name of ['mnt2', 'upper2']) mkdirSync(join(stack.dir, name))
+  mountStack(t, stack)
+  refused(t, unionfs(['mount', stack.lowers, join(stack.dir, 'upper2'), join(stack.dir, 'mnt2'), '--workdir', stack.workdir]), /in use by another mount/)
+  t.end()
+})
+
+t.test('a refusal leaves no mount, no daemon and no work directory', (t) => {
+  const { dir, upper, mnt } = makeStack(t)
+  refused(t, unionfs(['mount', `${dir}/nowhere`, upper, mnt]))
+  t.strictSame(mountsBelow(dir), [])
+  t.strictSame(daemonsOf(dir), [])
+  t.notOk(existsSync(join(dir, '.upper.work')))
+  t.end()
+})
+
+t.test('a failure of mount(2) itself leaves no mount, no daemon and no work directory', { skip }, (t) => {
+  const { dir, lowers, upper, mnt } = makeStack(t)
+  // Without any capability, without /dev/fuse and without fusermount3 nothing can be mounted.
+  const script = `mount -t tmpfs none /dev && exec setpriv --reuid 12345 --clear-groups --bounding-set -all "$@"`
+  run('chmod', ['-R', 'a+rwX', dir])
+  const result = run('unshare', ['-m', 'sh', '-c', script, 'sh', command, 'mount', lowers, upper, mnt])
+  t.equal(result.status, 1)
+  t.match(result.stderr, /^unionfs: .+; .+\n$/)
+  t.equal(result.stderr.trimEnd().split('\n').length, 1, 'one message')
+  t.strictSame(mountsBelow(dir), [])
+  t.strictSame(daemonsOf(dir), [])
+  t.notOk(existsSync(join(dir, '.upper.work')))
+  t.end()
+})
+
+t.test('the same lower twice is a warning', { skip }, (t) => {
+  const { dir, upper, mnt } = makeStack(t)
+  const result = unionfs(['mount', `${dir}/a:${dir}/a`, upper, mnt])
+  t.equal(result.status, 0)
+  t.match(result.stderr, /warning: lower 2 .* is the same directory as lower 1/)
+  t.end()
+})

@@ -1,0 +1,117 @@
+// status - what it shows of live mounts, and that it never lies about dead ones.
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { eventually, isRoot, isRunning, makeStack, mountStack, unionfs } from './support.js'
+
+const skip = isRoot ? false : 'mounting needs root'
+
+interface Parsed {
+  mounts: {
+    state: string
+    mountpoint: string
+    pid: number
+    readOnly: boolean
+    lowers: string[]
+    upper: string
+    workdir: string
+    uptimeSeconds: number
+    session: { io: string; ioReason: string; protocolMinor: number }
+    threads: number
+    operations: Record<string, { count: number; errors: number; p50: number; p99: number; max: number }>
+    overlay: { inodes: number; copyUps: number; copyUpBytes: number; upperBroken: boolean }
+    memory: { rssBytes: number }
+    upperSize: { files: number; directories: number; whiteouts: number; bytes: number; complete: boolean }
+  }[]
+}
+
+t.test('--json tells layers, mode, operations, caches, copy-ups and sizes', { skip }, (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  appendFileSync(join(stack.mnt, 'two'), 'more\n')
+  rmSync(join(stack.mnt, 'one'))
+  const [mount] = (JSON.parse(unionfs(['status', stack.mnt, '--json']).stdout) as Parsed).mounts
+  if (mount === undefined) throw new Error('status lists no mount')
+  t.match(mount, {
+    state: 'live',
+    mountpoint: stack.mnt,
+    pid,
+    readOnly: false,
+    lowers: [join(stack.dir, 'a'), join(stack.dir, 'b')],
+    upper: stack.upper,
+    workdir: stack.workdir,
+    overlay: { copyUps: 1, upperBroken: false },
+    upperSize: { files: 1, whiteouts: 1, directories: 0, complete: true },
+  })
+  t.ok(mount.session.ioReason.length > 0)
+  t.ok(mount.session.protocolMinor >= 31)
+  t.ok(mount.threads >= 1)
+  t.ok(mount.memory.rssBytes > 1_000_000)
+  const lookups = mount.operations['LOOKUP'] ?? mount.operations['lookup']
+  t.ok(lookups !== undefined && lookups.count > 0)
+  t.ok(lookups !== undefined && lookups.max >= lookups.p99 && lookups.p99 >= lookups.p50)
+  t.end()
+})
+
+t.test('the text names the layers and the operations', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  readFileSync(join(stack.mnt, 'both'))
+  const { stdout, status } = unionfs(['status', stack.mnt])
+  t.equal(status, 0)
+  for (const text of [`${stack.mnt}  read-write, pid `, `upper     ${stack.upper}`, `lower 2   ${stack.dir}/b`, 'copy-ups', 'p99']) t.ok(stdout.includes(text), text)
+  t.end()
+})
+
+t.test('without a mount point all mounts are listed', { skip }, (t) => {
+  const first = makeStack(t)
+  const second = makeStack(t)
+  mountStack(t, first)
+  mountStack(t, second)
+  const listed = (JSON.parse(unionfs(['status', '--json']).stdout) as Parsed).mounts.map((mount) => mount.mountpoint)
+  for (const stack of [first, second]) t.ok(listed.includes(stack.mnt))
+  t.end()
+})
+
+t.test('what is no mount is an error', (t) => {
+  const { mnt } = makeStack(t)
+  const result = unionfs(['status', mnt])
+  t.equal(result.status, 1)
+  t.match(result.stderr, /is not a unionfs mount/)
+  t.end()
+})
+
+t.test('status does not touch the mount', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  const count = (): number => {
+    const [mount] = (JSON.parse(unionfs(['status', stack.mnt, '--json']).stdout) as Parsed).mounts
+    return Object.values(mount?.operations ?? {}).reduce((sum, row) => sum + row.count, 0)
+  }
+  statSync(stack.mnt)
+  const before = count()
+  t.equal(count(), before)
+  t.end()
+})
+
+t.test('the entry of a killed daemon is removed from the registry', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  const entries = (): string[] => readdirSync('/run/unionfs').filter((name) => name.startsWith(`${pid}-`))
+  t.equal(entries().length, 2)
+  process.kill(pid, 'SIGKILL')
+  t.ok(await eventually(() => !isRunning(pid)))
+  const { stdout } = unionfs(['status', stack.mnt])
+  t.match(stdout, /its daemon is not known here/)
+  t.strictSame(entries(), [])
+})
+
+t.test('a foreign file in the registry harms nobody', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  const alien = '/run/unionfs/0-deadbeef.json'
+  writeFileSync(alien, '{"version":1,"pid":1,"socket":"/etc/passwd"}')
+  t.teardown(() => rmSync(alien, { force: true }))
+  t.equal(unionfs(['status', stack.mnt]).status, 0)
+  t.end()
+})

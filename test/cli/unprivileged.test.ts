@@ -1,0 +1,114 @@
+// unprivileged - the command without root: through fusermount3, and as root of a user namespace.
+import { chmodSync, chownSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { command, isRoot, makeStack, run, type Stack } from './support.js'
+
+const uid = 12345
+const skip = isRoot ? false : 'needs root to become another user'
+
+// A stack that belongs to an ordinary user.
+function ownedStack(t: Parameters<typeof makeStack>[0]): Stack {
+  const stack = makeStack(t)
+  chmodSync(stack.dir, 0o755)
+  for (const name of ['', 'a', 'b', 'upper', 'mnt', 'a/both', 'a/one', 'b/both', 'b/two']) chownSync(join(stack.dir, name), uid, uid)
+  return stack
+}
+
+// In a mount namespace of its own, with a /dev/fuse that everybody may open, `script` runs as the user. Everything it
+// mounts is gone when it ends.
+const asUser = (script: string): string[] => [
+  '-m',
+  'sh',
+  '-c',
+  `set -e
+   mount -t tmpfs none /mnt
+   mknod /mnt/fuse c 10 229; chmod 666 /mnt/fuse
+   mount --bind /mnt/fuse /dev/fuse
+   exec setpriv --reuid ${uid} --regid ${uid} --clear-groups env -u XDG_RUNTIME_DIR sh -c '${script}' sh "$@"`,
+  'sh',
+]
+
+const cycle = `
+  set -e
+  "$1" mount "$2" "$3" "$4"
+  cat "$4/both"
+  grep " $4 " /proc/mounts
+  echo changed > "$4/two"
+  rm "$4/one"
+  "$1" status "$4"
+  "$1" umount "$4"
+  ! grep " $4 " /proc/mounts
+`
+
+t.test('an ordinary user mounts through fusermount3', { skip }, (t) => {
+  const stack = ownedStack(t)
+  const result = run('unshare', [...asUser(cycle), command, stack.lowers, stack.upper, stack.mnt])
+  t.equal(result.status, 0, result.stderr)
+  t.match(result.stdout, /^top\n/)
+  t.match(result.stdout, /fuse\.unionfs .*nosuid,nodev/)
+  t.match(result.stdout, /mounted through fusermount3/)
+  t.equal(readFileSync(join(stack.upper, 'two'), 'utf8'), 'changed\n')
+  t.ok(readdirSync(stack.upper).some((name) => name === 'one' || name === '.wh.one'), 'the removal left a whiteout')
+  t.end()
+})
+
+t.test('root of a user namespace mounts', { skip }, (t) => {
+  const stack = ownedStack(t)
+  const inside = `exec unshare -Urm sh -c "$0" sh "$@"`
+  const script = `
+   mount -t tmpfs none /mnt
+   mknod /mnt/fuse c 10 229; chmod 666 /mnt/fuse
+   mount --bind /mnt/fuse /dev/fuse
+   exec setpriv --reuid ${uid} --regid ${uid} --clear-groups env -u XDG_RUNTIME_DIR sh -c '${inside}' "$@"`
+  const result = run('unshare', ['-m', 'sh', '-c', script, 'sh', cycle, command, stack.lowers, stack.upper, stack.mnt])
+  t.equal(result.status, 0, result.stderr)
+  t.match(result.stdout, /^top\n/)
+  t.equal(readFileSync(join(stack.upper, 'two'), 'utf8'), 'changed\n')
+  t.end()
+})
+
+t.test('root in a user namespace of its own mounts', { skip }, (t) => {
+  const stack = makeStack(t)
+  const result = run('unshare', ['-Urm', 'sh', '-c', cycle, 'sh', command, stack.lowers, stack.upper, stack.mnt])
+  t.equal(result.status, 0, result.stderr)
+  t.equal(readFileSync(join(stack.upper, 'two'), 'utf8'), 'changed\n')
+  t.end()
+})
+
+t.test('SIGTERM ends the mount of an ordinary user', { skip }, (t) => {
+  const stack = ownedStack(t)
+  const script = `
+    set -e
+    "$1" mount "$2" "$3" "$4"
+    pid=$("$1" status "$4" --json | sed -n "s/^ *\\"pid\\": \\([0-9]*\\),*/\\1/p")
+    kill -TERM $pid
+    for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $pid 2>/dev/null || break; sleep 0.2; done
+    ! grep " $4 " /proc/mounts
+    ! kill -0 $pid 2>/dev/null
+  `
+  const result = run('unshare', [...asUser(script), command, stack.lowers, stack.upper, stack.mnt])
+  t.equal(result.status, 0, result.stderr + result.stdout)
+  t.end()
+})
+
+t.test('a mount inside a lower is refused where no private clone can be taken', { skip }, (t) => {
+  const stack = ownedStack(t)
+  const result = run('unshare', [...asUser('mkdir "$2/inner"; "$1" mount "$2" "$3" "$2/inner"'), command, join(stack.dir, 'a'), stack.upper])
+  t.equal(result.status, 1)
+  t.match(result.stderr, /mount point .* lies inside lower .*walking that layer would walk into this mount/)
+  t.end()
+})
+
+t.test('another user cannot reach the control socket, and umount says why', { skip }, (t) => {
+  const stack = ownedStack(t)
+  const script = `
+    "$1" mount "$2" "$3" "$4" || exit 9
+    stat -c %a:%u /tmp/unionfs-${uid}
+    "$1" umount "$4"
+  `
+  const result = run('unshare', [...asUser(script), command, stack.lowers, stack.upper, stack.mnt])
+  t.equal(result.status, 0, result.stderr)
+  t.match(result.stdout, new RegExp(`700:${uid}`))
+  t.end()
+})

@@ -1,0 +1,64 @@
+// usage - what the command says when it is asked for help or asked wrongly.
+import t from 'tap'
+import { commands } from '../../src/config/options.js'
+import { unionfs } from './support.js'
+
+const wrong: readonly [args: readonly string[], says: RegExp][] = [
+  [[], /no command is given/],
+  [['frobnicate'], /unknown command "frobnicate"/],
+  [['moutn'], /unknown command "moutn" \(mount\?\)/],
+  [['--frobnicate'], /unknown option --frobnicate/],
+  [['mount'], /arguments are missing/],
+  [['mount', '/a'], /an argument is missing/],
+  [['mount', '/a', '/b', '/c', '/d'], /"\/d" is one argument too many/],
+  [['mount', '/a', '/b', '--volatil'], /unknown option --volatil \(--volatile\?\)/],
+  [['mount', '/a', '/b', '--io=fast'], /--io is one of auto, cached, passthrough, not "fast"/],
+  [['mount', '/a', '/b', '--threads', '0'], /--threads is a number from 1 to 64, not "0"/],
+  [['mount', '/a', '/b', '--threads=many'], /--threads is a number/],
+  [['mount', '/a', '/b', '--log'], /--log needs a value/],
+  [['mount', '/a', '/b', '--log', '-f'], /--log needs a value/],
+  [['mount', '/a', '/b', '--volatile=yes'], /--volatile takes no value/],
+  [['mount', '/a', '/b', '--workdir', '/w'], /--workdir belongs to a mount with an UPPER/],
+  [['mount', '/a:', '/b'], /an empty layer name/],
+  [['mount', '/a\\b', '/b'], /a backslash/],
+  [['mount', Array.from({ length: 501 }, (_, i) => `/l${i}`).join(':'), '/b'], /501 lower layers are given; at most 500/],
+  [['umount'], /arguments are missing/],
+  [['status', '/a', '/b'], /one argument too many/],
+  [['help', 'frobnicate'], /unknown command/],
+]
+
+for (const [args, says] of wrong) {
+  const shown = args.join(' ')
+  t.test(`a usage error exits 2 with one line: unionfs ${shown.length > 60 ? `${shown.slice(0, 60)}...` : shown}`, (t) => {
+    const result = unionfs(args)
+    t.equal(result.status, 2)
+    t.match(result.stderr, says)
+    t.equal(result.stderr.trimEnd().split('\n').length, 1)
+    t.equal(result.stdout, '')
+    t.end()
+  })
+}
+
+t.test('--version names the version of package.json', (t) => {
+  const result = unionfs(['--version'])
+  t.equal(result.status, 0)
+  t.match(result.stdout, /^unionfs \d+\.\d+\.\d+\n$/)
+  t.end()
+})
+
+t.test('--help names every command', (t) => {
+  const result = unionfs(['--help'])
+  t.equal(result.status, 0)
+  for (const command of commands) t.match(result.stdout, new RegExp(`^  ${command.name} `, 'm'))
+  t.end()
+})
+
+for (const command of commands) {
+  t.test(`help of ${command.name} names every option, however it is asked for`, (t) => {
+    const asked = unionfs([command.name, '--help'])
+    t.equal(asked.status, 0)
+    for (const option of command.options) t.ok(asked.stdout.includes(option.name), option.name)
+    t.equal(unionfs(['help', command.name]).stdout, asked.stdout)
+    t.end()
+  })
+}

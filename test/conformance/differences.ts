@@ -1,0 +1,43 @@
+// differences - every point in which the subjects are allowed to behave differently, in one table.
+//
+// docs/SEMANTICS.md refers to the rows by name. A case asks for the row instead of branching on the subject.
+import type { Kind } from '../helpers/subject.js'
+
+interface Row<T> {
+  why: string
+  plain: T
+  overlay: T
+  'unionfs-cached': T
+  'unionfs-passthrough': T
+}
+
+function union<T>(why: string, plain: T, overlay: T, unionfs: T, passthrough: T = unionfs): Row<T> {
+  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough }
+}
+
+export const DIFFERENCES = {
+  'rename of a directory that a lower has': union<string | undefined>(
+    'a directory cannot be moved without copying it or leaving a redirect behind; the caller gets EXDEV and copies',
+    undefined, 'EXDEV', 'EXDEV'),
+  'link count of a merged directory': union<number | undefined>(
+    'counting subdirectories would mean reading every layer; 1 says "not counted" (undefined: 2 + subdirectories)',
+    undefined, 1, 1),
+  'rename with WHITEOUT': union<string | undefined>(
+    'whiteouts are the union\'s own business; tmpfs and ext4 allow the flag', undefined, 'EINVAL', 'EINVAL'),
+  'making a character device 0:0': union<string | undefined>(
+    'it would be taken for a whiteout', undefined, 'EPERM', 'EPERM'),
+  'old reader after copy-up': union<'new' | 'old' | 'either'>(
+    'a descriptor opened before copy-up sees later writes only where the filesystem can change the file behind it; kernels differ in that',
+    'new', 'either', 'new', 'old'),
+  'lower hard links after copy-up': union<'kept' | 'broken'>(
+    'kernel overlayfs keeps them only with index=on', 'kept', 'broken', 'kept'),
+  'link count of an open lower file that was removed': union<number>(
+    'kernel overlayfs shows the count of the lower file, which is still there', 0, 1, 0),
+} satisfies Record<string, Row<unknown>>
+
+export type Difference = keyof typeof DIFFERENCES
+export type Expected<D extends Difference> = (typeof DIFFERENCES)[D]['plain']
+
+export function expectation<D extends Difference>(what: D, kind: Kind): Expected<D> {
+  return DIFFERENCES[what][kind]
+}

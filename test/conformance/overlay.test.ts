@@ -1,0 +1,4 @@
+// every conformance case on the subject "overlay".
+import { suiteTest } from './suite.js'
+
+await suiteTest('conformance', 'overlay')

@@ -1,0 +1,4 @@
+// every regression case on the subject "overlay".
+import { suiteTest } from '../conformance/suite.js'
+
+await suiteTest('issues', 'overlay')

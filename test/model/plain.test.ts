@@ -1,0 +1,4 @@
+// the model test on the subject "plain".
+import { modelTest } from './suite.js'
+
+await modelTest('plain')

@@ -1,0 +1,4 @@
+// the model test on the subject "unionfs-passthrough".
+import { modelTest } from './suite.js'
+
+await modelTest('unionfs-passthrough')

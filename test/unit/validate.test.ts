@@ -1,0 +1,115 @@
+// validate - problems of a stack, found without mounting anything.
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { describeProblem, type Problem } from '../../src/errors.js'
+import { parseMountinfo, readMountTable } from '../../src/stack/mount-table.js'
+import { defineStack, type StackRequest } from '../../src/stack/stack.js'
+import { validateStack, type CarryProbe, type ValidationTools } from '../../src/stack/validate.js'
+
+const carriesAll: CarryProbe = { writable: null, xattrUser: null, xattrTrusted: null, symlink: null, hardlink: null }
+
+function layout(t: Test): string {
+  return t.testdir({ a: { sub: {} }, b: {}, upper: { sub: {} }, work: {}, mnt: {}, file: '' })
+}
+
+function check(dir: string, request: Partial<StackRequest>, tools: Partial<ValidationTools> = {}): Problem[] {
+  const stack = defineStack({ lowers: ['a'], upper: 'upper', mountpoint: 'mnt', ...request }, dir)
+  return validateStack(stack, { probe: () => carriesAll, canClone: true, ...tools })
+}
+
+const texts = (problems: readonly Problem[]): string[] => problems.map(describeProblem)
+
+t.test('a good stack has no problem', (t) => {
+  const dir = layout(t)
+  t.strictSame(check(dir, { lowers: ['a', 'b'] }), [])
+  t.strictSame(check(dir, { workdir: 'work' }), [])
+  t.strictSame(check(dir, { upper: undefined }), [])
+  t.end()
+})
+
+t.test('the default work directory is a hidden sibling of the upper', (t) => {
+  const dir = layout(t)
+  t.equal(defineStack({ lowers: ['a'], upper: 'upper', mountpoint: 'mnt' }, dir).workdir, join(dir, '.upper.work'))
+  t.end()
+})
+
+t.test('every problem is found in one go', (t) => {
+  const dir = layout(t)
+  const found = texts(check(dir, { lowers: ['missing', 'file', 'a'], upper: 'a/sub', workdir: 'a', mountpoint: 'file' }))
+  for (const text of [/lower 1 .*does not exist/, /lower 2 .*is not a directory/, /upper .*lies inside lower 3/, /work directory .*around the upper/, /work directory .*same directory as lower 3/, /mount point .*is not a directory/]) {
+    t.ok(found.some((line) => text.test(line)), String(text))
+  }
+  t.end()
+})
+
+t.test('every problem comes with a remedy', (t) => {
+  const dir = layout(t)
+  for (const problem of check(dir, { lowers: ['missing', 'a', 'a'], upper: 'file', mountpoint: 'nowhere' })) t.ok(problem.remedy.length > 5)
+  t.end()
+})
+
+t.test('the same lower twice is a warning only', (t) => {
+  const dir = layout(t)
+  symlinkSync('a', join(dir, 'link'))
+  const problems = check(dir, { lowers: ['a', 'b', 'link'] })
+  t.match(problems, [{ severity: 'warning', subject: /^lower 3/ }])
+  t.equal(problems.length, 1)
+  t.end()
+})
+
+t.test('nothing is mounted inside the upper or the work directory', (t) => {
+  const dir = layout(t)
+  mkdirSync(join(dir, 'work/sub'))
+  t.match(texts(check(dir, { mountpoint: 'upper/sub' })), [/mount point .*lies inside upper/])
+  t.match(texts(check(dir, { mountpoint: 'upper' })), [/mount point .*is the same directory as upper/])
+  t.ok(texts(check(dir, { workdir: 'work', mountpoint: 'work/sub' })).some((text) => /mount point .*lies inside work/.test(text)))
+  t.end()
+})
+
+t.test('a mount point inside a lower needs private clones', (t) => {
+  const dir = layout(t)
+  t.strictSame(check(dir, { mountpoint: 'a/sub' }, { canClone: true }), [])
+  t.match(texts(check(dir, { mountpoint: 'a/sub' }, { canClone: false })), [/walking that layer would walk into this mount/])
+  t.strictSame(check(dir, { mountpoint: 'a' }, { canClone: false }), [], 'on a lower itself it hides nothing that is still looked at')
+  t.end()
+})
+
+t.test('an upper that cannot carry links is refused, one without xattrs warned about', (t) => {
+  const dir = layout(t)
+  const vfat = check(dir, {}, { probe: () => ({ ...carriesAll, symlink: 'EPERM', hardlink: 'EPERM' }) })
+  t.match(vfat, [{ severity: 'error', reason: /has no symbolic links, no hard links/ }])
+  const bare = check(dir, {}, { probe: () => ({ ...carriesAll, xattrUser: 'EOPNOTSUPP', xattrTrusted: 'EOPNOTSUPP' }) })
+  t.match(bare, [{ severity: 'warning', reason: /no extended attributes/ }])
+  t.match(check(dir, {}, { probe: () => ({ writable: 'ENOSPC' }) }), [{ severity: 'error', reason: /nothing can be created .*ENOSPC/ }])
+  t.end()
+})
+
+t.test('the probe is made where the work directory will be, and not where nothing can be written', (t) => {
+  const dir = layout(t)
+  const probed: string[] = []
+  const probe = (path: string): CarryProbe => {
+    probed.push(path)
+    return carriesAll
+  }
+  check(dir, {}, { probe })
+  check(dir, { workdir: 'work' }, { probe })
+  check(dir, { upper: undefined }, { probe })
+  t.strictSame(probed, [dir, join(dir, 'work')])
+  t.end()
+})
+
+t.test('a mount of ours at the mount point is refused', (t) => {
+  const dir = layout(t)
+  const table = [...readMountTable(), ...parseMountinfo(`999 1 0:99 / ${join(dir, 'mnt')} rw - fuse.unionfs unionfs rw`)]
+  t.match(texts(check(dir, {}, { table })), [/has a union mounted on it already; unmount it first: unionfs umount/])
+  t.end()
+})
+
+t.test('layers that may not be read are refused', { skip: process.geteuid?.() === 0 ? 'root may read everything' : false }, (t) => {
+  const dir = layout(t)
+  chmodSync(join(dir, 'a'), 0)
+  t.match(texts(check(dir, {})), [/lower .*cannot be read \(EACCES\)/])
+  chmodSync(join(dir, 'a'), 0o755)
+  t.end()
+})
