@@ -21,8 +21,7 @@ struct Field {
   Field(std::string_view k, const char* v) : key(k), text(v) {}
   Field(std::string_view k, const std::string& v) : key(k), text(v) {}
   template <typename N>
-    requires std::is_integral_v<N>
-  Field(std::string_view k, N v) : key(k), number(static_cast<int64_t>(v)), isNumber(true) {}
+  requires std::is_integral_v<N> Field(std::string_view k, N v) : key(k), number(static_cast<int64_t>(v)), isNumber(true) {}
 
   std::string key;
   std::string text;

@@ -73,17 +73,17 @@ inline Status success() { return Ok{}; }
 #define UNIONFS_CONCAT(a, b) UNIONFS_CONCAT_(a, b)
 
 // TRY(expr): returns the error of a Result from the enclosing function, else goes on.
-#define TRY(expr)                             \
-  do {                                        \
-    auto&& try_result_ = (expr);              \
-    if (!try_result_.ok()) [[unlikely]]       \
-      return try_result_.error();             \
+#define TRY(expr)                       \
+  do {                                  \
+    auto&& try_result_ = (expr);        \
+    if (!try_result_.ok()) [[unlikely]] \
+      return try_result_.error();       \
   } while (false)
 
 // TRY_ASSIGN(decl, expr): the same, and binds the value: TRY_ASSIGN(const Fd fd, openAt(...)).
 #define TRY_ASSIGN(decl, expr) TRY_ASSIGN_(UNIONFS_CONCAT(try_value_, __LINE__), decl, expr)
-#define TRY_ASSIGN_(tmp, decl, expr)  \
-  auto tmp = (expr);                  \
-  if (!tmp.ok()) [[unlikely]]         \
-    return tmp.error();               \
+#define TRY_ASSIGN_(tmp, decl, expr) \
+  auto tmp = (expr);                 \
+  if (!tmp.ok()) [[unlikely]]        \
+    return tmp.error();              \
   decl = std::move(tmp).value()

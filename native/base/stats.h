@@ -25,8 +25,8 @@ class LatencyHistogram {
 
  private:
   static constexpr unsigned kStepBits = 3;
-  static constexpr unsigned kFirstExponent = 7;   // below 128 ns all is one bucket
-  static constexpr unsigned kLastExponent = 37;   // above 137 s all is one bucket
+  static constexpr unsigned kFirstExponent = 7;  // below 128 ns all is one bucket
+  static constexpr unsigned kLastExponent = 37;  // above 137 s all is one bucket
   static constexpr size_t kBuckets = ((kLastExponent - kFirstExponent) << kStepBits) + 2;
 
   static size_t bucketOf(uint64_t nanoseconds);

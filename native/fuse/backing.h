@@ -37,10 +37,10 @@ class BackingMap {
 
  private:
   struct Node {
-    int32_t id = 0;          // 0: not registered
-    bool onLower = false;    // what `id` stands for
-    uint32_t backed = 0;     // opens that share `id`
-    uint32_t cached = 0;     // opens through the page cache
+    int32_t id = 0;        // 0: not registered
+    bool onLower = false;  // what `id` stands for
+    uint32_t backed = 0;   // opens that share `id`
+    uint32_t cached = 0;   // opens through the page cache
   };
 
   // An answer from what is registered already, if that serves these flags.
@@ -53,7 +53,7 @@ class BackingMap {
 
   Overlay& overlay_;
   const Channel& device_;
-  mutable std::mutex mu_;  // a leaf: no system call and no engine call inside
+  mutable std::mutex mu_;                   // a leaf: no system call and no engine call inside
   std::unordered_map<NodeId, Node> nodes_;  // guarded by mu_
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/blocking.h"
 #include "base/log.h"
+#include "fuse/notify.h"
 
 namespace unionfs {
 namespace {
@@ -14,14 +15,12 @@ using Clock = std::chrono::steady_clock;
 // The kernel refuses replies with an errno from here on, and the program would wait for ever.
 constexpr int kErrnoLimit = 512;
 
-iovec part(std::span<const std::byte> bytes) {
-  return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
-}
+iovec part(std::span<const std::byte> bytes) { return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()}; }
 
-Status sendParts(const Channel& channel, uint64_t unique, int errnoValue, std::span<const std::byte> first, std::span<const std::byte> second) {
-  const abi::OutHeader header{.len = static_cast<uint32_t>(sizeof(abi::OutHeader) + first.size() + second.size()),
-                              .error = -errnoValue,
-                              .unique = unique};
+Status sendParts(const Channel& channel, uint64_t unique, int errnoValue, std::span<const std::byte> first,
+                 std::span<const std::byte> second) {
+  const abi::OutHeader header{
+      .len = static_cast<uint32_t>(sizeof(abi::OutHeader) + first.size() + second.size()), .error = -errnoValue, .unique = unique};
   std::array<iovec, 3> parts{part(std::as_bytes(std::span(&header, 1)))};
   size_t count = 1;
   if (!first.empty()) parts[count++] = part(first);
@@ -40,9 +39,18 @@ void refuse(std::span<const std::byte> message, const Channel& channel) {
   sendAnswer(channel, header.unique, EINVAL);
 }
 
+// Attributes alone are dropped, which waits for nothing.
+void tellStale(Overlay& overlay, const Channel& channel) {
+  for (const NodeId node : overlay.takeStaleAttributes()) {
+    const Status told = Notifier(channel).invalidateAttributes(node);
+    if (!told) log::write(log::Level::warn, "stale attributes in the kernel", {{"node", node}, {"errno", told.error().value()}});
+  }
+}
+
 }  // namespace
 
-void sendAnswer(const Channel& channel, uint64_t unique, int errnoValue, std::span<const std::byte> first, std::span<const std::byte> second) {
+void sendAnswer(const Channel& channel, uint64_t unique, int errnoValue, std::span<const std::byte> first,
+                std::span<const std::byte> second) {
   const Status sent = errnoValue == 0 ? sendParts(channel, unique, 0, first, second) : sendParts(channel, unique, errnoValue, {}, {});
   // ENOENT: the request was given up. ENODEV, EPIPE: there is no mount any more.
   if (sent || sent.failsWith(ENOENT) || sent.failsWith(ENODEV) || sent.failsWith(EPIPE)) return;
@@ -79,6 +87,7 @@ void Dispatcher::serve(std::span<const std::byte> message, const Channel& channe
     request->watchInterrupt(slot.begin(request->unique()));
     errnoValue = run(*row, call);
     slot.end();
+    tellStale(connection_.overlay, channel);
     if (errnoValue != 0 || !reply.deferred()) sendAnswer(channel, request->unique(), errnoValue, reply.small(), reply.bytes());
   }
   const auto spent = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin);

@@ -86,9 +86,9 @@ Status copyFileRange64(Call& call);
 
 // The connection itself: handlers_other.cc
 Status interrupt(Call& call);
-Status accepted(Call& call);        // nothing to do, and that is the answer
-Status unsupported(Call& call);     // ENOSYS: the kernel does it alone and does not ask again
-Status outOfOrder(Call& call);      // EINVAL: this message has no place here
+Status accepted(Call& call);     // nothing to do, and that is the answer
+Status unsupported(Call& call);  // ENOSYS: the kernel does it alone and does not ask again
+Status outOfOrder(Call& call);   // EINVAL: this message has no place here
 
 }  // namespace handlers
 }  // namespace unionfs

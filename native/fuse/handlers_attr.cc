@@ -65,9 +65,8 @@ struct FlagPair {
 };
 // The flags that both forms of the inode flags can say.
 constexpr FlagPair kCommonFlags[] = {
-    {FS_SYNC_FL, FS_XFLAG_SYNC},     {FS_IMMUTABLE_FL, FS_XFLAG_IMMUTABLE},
-    {FS_APPEND_FL, FS_XFLAG_APPEND}, {FS_NODUMP_FL, FS_XFLAG_NODUMP},
-    {FS_NOATIME_FL, FS_XFLAG_NOATIME},
+    {FS_SYNC_FL, FS_XFLAG_SYNC},     {FS_IMMUTABLE_FL, FS_XFLAG_IMMUTABLE}, {FS_APPEND_FL, FS_XFLAG_APPEND},
+    {FS_NODUMP_FL, FS_XFLAG_NODUMP}, {FS_NOATIME_FL, FS_XFLAG_NOATIME},
 };
 
 uint32_t toXflags(uint32_t flags) {
@@ -159,7 +158,7 @@ Status getxattr(Call& call) {
 
 Status listxattr(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::GetxattrIn>());
-  TRY_ASSIGN(const std::string names, call.overlay().listxattr(call.node()));
+  TRY_ASSIGN(const std::string names, call.overlay().listxattr(call.request.caller(), call.node()));
   return putSized(call, names, in.size);
 }
 
@@ -169,9 +168,12 @@ Status setxattr(Call& call) {
   TRY_ASSIGN(const std::string_view name, call.arguments.takeText(kNameMax));
   TRY_ASSIGN(const auto value, call.arguments.takeBytes(in.size));
   XattrSetMode mode = XattrSetMode::any;
-  if (in.flags == XATTR_CREATE) mode = XattrSetMode::create;
-  else if (in.flags == XATTR_REPLACE) mode = XattrSetMode::replace;
-  else if (in.flags != 0) return Errno(EINVAL);
+  if (in.flags == XATTR_CREATE)
+    mode = XattrSetMode::create;
+  else if (in.flags == XATTR_REPLACE)
+    mode = XattrSetMode::replace;
+  else if (in.flags != 0)
+    return Errno(EINVAL);
   const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
   const bool killSgid = (in.setxattr_flags & abi::kSetxattrAclKillSgid) != 0;
   return call.overlay().setxattr(call.request.caller(), call.node(), std::string(name), text, mode, killSgid);

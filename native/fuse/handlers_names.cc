@@ -38,9 +38,8 @@ Status readdir(Call& call) {
 Status readdirplus(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::ReadIn>());
   DirPacker packer(call.reply.large().first(std::min<size_t>(in.size, call.reply.large().size())));
-  TRY(call.overlay().readdirPlus(call.node(), in.offset, [&](const DirEntry& entry, const Entry* resolved) {
-    return packer.addPlus(entry, resolved);
-  }));
+  TRY(call.overlay().readdirPlus(call.node(), in.offset,
+                                 [&](const DirEntry& entry, const Entry* resolved) { return packer.addPlus(entry, resolved); }));
   call.reply.putBytes(packer.bytes());
   return success();
 }

@@ -16,11 +16,10 @@ constexpr uint16_t kCongestionThreshold = 48;
 // A layer of passthrough may itself be stacked once (an overlayfs); nothing can then be stacked on this mount.
 constexpr uint32_t kStackDepth = 2;
 
-constexpr uint64_t kAlways = abi::init::kAsyncRead | abi::init::kBigWrites | abi::init::kDontMask |
-                             abi::init::kDoReaddirplus | abi::init::kAsyncDio | abi::init::kParallelDirops |
-                             abi::init::kMaxPages | abi::init::kCacheSymlinks | abi::init::kNoOpendirSupport |
-                             abi::init::kExplicitInvalData | abi::init::kHandleKillprivV2 | abi::init::kSetxattrExt |
-                             abi::init::kInitExt | (kAdaptiveReaddirplus ? abi::init::kReaddirplusAuto : 0);
+constexpr uint64_t kAlways = abi::init::kAsyncRead | abi::init::kBigWrites | abi::init::kDontMask | abi::init::kDoReaddirplus |
+                             abi::init::kAsyncDio | abi::init::kParallelDirops | abi::init::kMaxPages | abi::init::kCacheSymlinks |
+                             abi::init::kNoOpendirSupport | abi::init::kExplicitInvalData | abi::init::kHandleKillprivV2 |
+                             abi::init::kSetxattrExt | abi::init::kInitExt | (kAdaptiveReaddirplus ? abi::init::kReaddirplusAuto : 0);
 
 // Opening costs nothing and writing is the kernel's business until it writes back.
 constexpr uint64_t kCached = abi::init::kNoOpenSupport | abi::init::kWritebackCache;
@@ -42,8 +41,7 @@ IoChoice chooseIoMode(IoMode wish, const KernelOffer& offer, bool initialAdmin) 
     return {.mode = IoMode::cached, .reason = wish == IoMode::cached ? "asked for" : "the default; works without privilege"};
   if ((offer.flags & abi::init::kPassthrough) == 0)
     return {.reason = "this kernel has no FUSE passthrough (Linux 6.9 or newer is needed)", .possible = false};
-  if (!initialAdmin)
-    return {.reason = "passthrough needs CAP_SYS_ADMIN in the initial user namespace", .possible = false};
+  if (!initialAdmin) return {.reason = "passthrough needs CAP_SYS_ADMIN in the initial user namespace", .possible = false};
   return {.mode = IoMode::passthrough, .reason = "asked for"};
 }
 

@@ -66,7 +66,8 @@ std::unique_ptr<MountPoint> MountPoint::mount(const MountOptions& options, Chann
 MountPoint::~MountPoint() {
   if (!present_) return;
   const Status gone = unmount(true);
-  if (!gone && !gone.failsWith(EINVAL)) log::write(log::Level::warn, "mount left behind", {{"path", path_}, {"errno", gone.error().value()}});
+  if (!gone && !gone.failsWith(EINVAL))
+    log::write(log::Level::warn, "mount left behind", {{"path", path_}, {"errno", gone.error().value()}});
 }
 
 bool MountPoint::isOnTop() const {

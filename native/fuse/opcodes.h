@@ -20,10 +20,10 @@ enum class ReplyRule {
 };
 
 struct OpcodeRow {
-  std::string_view name;       // as in statistics; empty: there is no such operation
+  std::string_view name;  // as in statistics; empty: there is no such operation
   Handler handler = nullptr;
-  uint16_t minimum = 0;        // bytes of fixed arguments
-  uint8_t names = 0;           // texts ended by NUL behind them
+  uint16_t minimum = 0;  // bytes of fixed arguments
+  uint8_t names = 0;     // texts ended by NUL behind them
   ReplyRule reply = ReplyRule::expected;
   Pace pace = Pace::quick;
 };

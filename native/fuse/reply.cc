@@ -99,10 +99,8 @@ abi::Kstatfs encodeStatfs(const StatFs& stat) {
 }
 
 void DirPacker::putDirent(const DirEntry& entry, size_t padded) {
-  const abi::DirentHead head{.ino = entry.ino,
-                             .off = entry.cookie,
-                             .namelen = static_cast<uint32_t>(entry.name.size()),
-                             .type = entry.type};
+  const abi::DirentHead head{
+      .ino = entry.ino, .off = entry.cookie, .namelen = static_cast<uint32_t>(entry.name.size()), .type = entry.type};
   std::byte* at = into_.data() + used_;
   std::memcpy(at, &head, sizeof head);
   std::memcpy(at + sizeof head, entry.name.data(), entry.name.size());

@@ -19,8 +19,12 @@ constexpr int kTurns = 1000;
 bool DataSeeker::take(const SeekTask& task) {
   const std::lock_guard lock(mu_);
   if (stopping_) return false;
+  if (!thread_.joinable()) {
+    auto thread = sys::Thread::start([this] { run(); });
+    if (!thread) return false;
+    thread_ = std::move(*thread);
+  }
   tasks_.push_back(task);
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_one();
   return true;
 }
@@ -32,7 +36,7 @@ void DataSeeker::stop() {
     tasks_.clear();
     changed_.notify_one();
   }
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void DataSeeker::run() {

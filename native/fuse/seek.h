@@ -9,11 +9,11 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <thread>
 
 #include "fuse/channel.h"
 #include "fuse/notify.h"
 #include "overlay/overlay.h"
+#include "sys/serving_thread.h"
 
 namespace unionfs {
 
@@ -49,7 +49,7 @@ class DataSeeker {
   std::condition_variable changed_;
   std::deque<SeekTask> tasks_;  // guarded by mu_
   bool stopping_ = false;       // guarded by mu_
-  std::thread thread_;          // guarded by mu_; started by the first task
+  sys::Thread thread_;          // guarded by mu_; started by the first task
 };
 
 }  // namespace unionfs

@@ -42,7 +42,8 @@ void refuseInit(const Channel& channel, uint64_t unique) { sendAnswer(channel, u
 
 }  // namespace
 
-Server::Server(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options, const Negotiated& agreed, std::string ioReason)
+Server::Server(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options, const Negotiated& agreed,
+               std::string ioReason)
     : overlay_(std::move(overlay)),
       connection_{.overlay = *overlay_, .inFlight = inFlight_, .agreed = agreed},
       dispatcher_(connection_),
@@ -52,8 +53,9 @@ Server::Server(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOp
           [this](std::span<const std::byte> message, const Channel& from, std::span<std::byte> spare, InFlight::Slot& slot) {
             dispatcher_.serve(message, from, spare, slot);
           },
-          inFlight_, options.maxThreads, kReadBufferSize)) {
+          inFlight_, WorkerLimits{.threads = options.maxThreads}, kReadBufferSize)) {
   if (agreed.io == IoMode::passthrough) backing_ = std::make_unique<BackingMap>(*overlay_, workers_->device());
+  if (agreed.has(abi::init::kWritebackCache)) overlay_->leaveTimesToKernel();
   const bool mayBeDirty = agreed.has(abi::init::kWritebackCache) && !options.readOnly;
   if (mayBeDirty) seeker_ = std::make_unique<DataSeeker>(*overlay_);
   connection_.backing = backing_.get();
@@ -67,7 +69,8 @@ void Server::stop() {
   if (seeker_) seeker_->stop();
 }
 
-Result<std::unique_ptr<Server>> Server::create(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options, std::string& detail) {
+Result<std::unique_ptr<Server>> Server::create(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options,
+                                               std::string& detail) {
   const auto first = receiveInit(channel, options.initPatience);
   if (!first) {
     detail = "the kernel did not begin the connection";
@@ -75,8 +78,8 @@ Result<std::unique_ptr<Server>> Server::create(std::shared_ptr<Overlay> overlay,
   }
   const auto offer = readOffer(first->in);
   if (!offer) {
-    detail = "the kernel speaks FUSE " + std::to_string(first->in.major) + "." + std::to_string(first->in.minor) +
-             ", needed is 7." + std::to_string(abi::kOldestMinor) + " or newer";
+    detail = "the kernel speaks FUSE " + std::to_string(first->in.major) + "." + std::to_string(first->in.minor) + ", needed is 7." +
+             std::to_string(abi::kOldestMinor) + " or newer";
     refuseInit(channel, first->unique);
     return offer.error();
   }

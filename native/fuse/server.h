@@ -22,7 +22,8 @@ struct ServerOptions {
 class Server {
  public:
   // Answers INIT on `channel`, waiting for it a bounded time. On failure `detail` says what is wrong.
-  static Result<std::unique_ptr<Server>> create(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options, std::string& detail);
+  static Result<std::unique_ptr<Server>> create(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options,
+                                                std::string& detail);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

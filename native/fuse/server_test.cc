@@ -86,7 +86,9 @@ TEST("names move, vanish and exchange through the wire") {
   const NodeId a = fs->find(kRootNode, "a");
   const NodeId b = fs->find(dir, "b");
   const auto rename2 = [&](uint32_t flags) {
-    return fs->call(abi::kRename2, kRootNode, Message().add(abi::Rename2In{.newdir = dir, .flags = flags, .padding = 0}).name("a").name("b")).error;
+    return fs
+        ->call(abi::kRename2, kRootNode, Message().add(abi::Rename2In{.newdir = dir, .flags = flags, .padding = 0}).name("a").name("b"))
+        .error;
   };
   EXPECT_EQ(rename2(RENAME_NOREPLACE), EEXIST);
   EXPECT_EQ(rename2(RENAME_WHITEOUT), EINVAL);
@@ -154,7 +156,9 @@ TEST("batch forget gives back many lookup counts at once and answers nothing") {
   fs->find(kRootNode, "b");
   EXPECT_EQ(fs.lookups() - before, 3U);
   Message message;
-  message.add(abi::BatchForgetIn{.count = 2, .dummy = 0}).add(abi::ForgetOne{.nodeid = a, .nlookup = 1}).add(abi::ForgetOne{.nodeid = b, .nlookup = 2});
+  message.add(abi::BatchForgetIn{.count = 2, .dummy = 0})
+      .add(abi::ForgetOne{.nodeid = a, .nlookup = 1})
+      .add(abi::ForgetOne{.nodeid = b, .nlookup = 2});
   const uint64_t unique = fs->send(abi::kBatchForget, 0, message);
   fs->getattr(kRootNode);
   EXPECT_EQ(fs.lookups(), before);
@@ -261,7 +265,9 @@ TEST("xattr sizes are asked for with zero, and a buffer too small is ERANGE") {
     return fs->call(abi::kSetxattr, file, Message().add(in).name("user.key").data(value)).error;
   };
   if (set("value", 0) == EOPNOTSUPP) SKIP("the temporary directory has no user xattrs");
-  const auto get = [&](uint32_t size) { return fs->call(abi::kGetxattr, file, Message().add(abi::GetxattrIn{.size = size, .padding = 0}).name("user.key")); };
+  const auto get = [&](uint32_t size) {
+    return fs->call(abi::kGetxattr, file, Message().add(abi::GetxattrIn{.size = size, .padding = 0}).name("user.key"));
+  };
   EXPECT_EQ(get(0).as<abi::GetxattrOut>().size, 5U);
   EXPECT_EQ(get(5).text(), "value");
   EXPECT_EQ(get(4).error, ERANGE);
@@ -298,7 +304,8 @@ TEST("a hole is looked at again after the kernel wrote its dirty pages back") {
     notified = true;
   });
   const auto seek = [&](uint64_t offset, int whence) {
-    return fs->call(abi::kLseek, file, Message().add(abi::LseekIn{.fh = 0, .offset = offset, .whence = static_cast<uint32_t>(whence), .padding = 0}));
+    return fs->call(abi::kLseek, file,
+                    Message().add(abi::LseekIn{.fh = 0, .offset = offset, .whence = static_cast<uint32_t>(whence), .padding = 0}));
   };
   EXPECT_EQ(seek(0, SEEK_DATA).error, ENXIO);
   EXPECT(notified);
@@ -309,6 +316,21 @@ TEST("a hole is looked at again after the kernel wrote its dirty pages back") {
   EXPECT_EQ(seek(524288, SEEK_DATA).as<abi::LseekOut>().offset, 524288U);
   EXPECT(!notified);
   EXPECT_EQ(seek(0, SEEK_END).error, EINVAL);
+}
+
+TEST("a write that takes setuid away makes the kernel forget the mode before it is answered") {
+  Served fs("");
+  const NodeId file = fs->create(kRootNode, "f", 0104755).as<abi::EntryOut>().nodeid;
+  std::atomic<unsigned> notified{0};
+  fs->onNotify([&](int32_t code, const testing::Bytes&) { notified += code == abi::kNotifyInvalInode ? 1 : 0; });
+  abi::WriteIn in{};
+  in.size = 1;
+  EXPECT_EQ(fs->call(abi::kWrite, file, Message().add(in).data("x")).error, 0);
+  EXPECT_EQ(notified.load(), 0U);
+  in.write_flags = abi::kWriteKillSuidgid;
+  EXPECT_EQ(fs->call(abi::kWrite, file, Message().add(in).data("x")).error, 0);
+  EXPECT_EQ(notified.load(), 1U);
+  EXPECT_EQ(fs->getattr(file).as<abi::AttrOut>().attr.mode, 0100755U);
 }
 
 TEST("where passthrough cannot be had for a file it is served through the page cache") {
@@ -326,7 +348,8 @@ TEST("where passthrough cannot be had for a file it is served through the page c
   abi::ReleaseIn release{};
   release.fh = out.fh;
   EXPECT_EQ(served->call(abi::kRelease, file, Message().add(release)).error, 0);
-  const Answer created = served->call(abi::kCreate, kRootNode, Message().add(abi::CreateIn{.flags = O_RDWR, .mode = 0100600, .umask = 0, .open_flags = 0}).name("new"));
+  const Answer created = served->call(
+      abi::kCreate, kRootNode, Message().add(abi::CreateIn{.flags = O_RDWR, .mode = 0100600, .umask = 0, .open_flags = 0}).name("new"));
   EXPECT_EQ(created.error, 0);
   EXPECT_EQ(created.data.size(), sizeof(abi::EntryOut) + sizeof(abi::OpenOut));
   EXPECT_EQ(layers.dumpUpper(), "new = \n");

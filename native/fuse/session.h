@@ -39,10 +39,10 @@ struct OperationStats {
 };
 
 struct SessionInfo {
-  IoMode io = IoMode::cached;       // the mode in force
-  std::string ioReason;             // why `automatic` chose it
-  uint32_t protocolMinor = 0;       // 7.x of the kernel
-  uint64_t connection = 0;          // N of /sys/fs/fuse/connections/N
+  IoMode io = IoMode::cached;  // the mode in force
+  std::string ioReason;        // why `automatic` chose it
+  uint32_t protocolMinor = 0;  // 7.x of the kernel
+  uint64_t connection = 0;     // N of /sys/fs/fuse/connections/N
   bool viaFusermount = false;
 };
 

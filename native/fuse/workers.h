@@ -3,9 +3,9 @@
 // One thread, the leader, reads and serves while one is enough: a round trip is cheapest when the same thread takes
 // every request. Before work that may take long it hands the reading over to a follower and joins the followers
 // afterwards; a watchdog does the same for a leader that has been at one request for some milliseconds. When requests
-// queue without pause a second reader joins until the queue is gone.
+// queue without pause and there are cores to spare, another reader joins until the queue is gone.
 //
-// Threads that are held up by long work do not count against `maxThreads`, so that waiting never stops the mount.
+// Threads that are held up by long work do not count against the limit, so that waiting never stops the mount.
 #pragma once
 
 #include <array>
@@ -15,20 +15,26 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "fuse/channel.h"
 #include "fuse/in_flight.h"
+#include "sys/serving_thread.h"
 
 namespace unionfs {
+
+struct WorkerLimits {
+  unsigned threads = 4;  // that are not held up
+  unsigned readers = 0;  // at once; 0: half of the cores, since clients need the other half
+};
 
 class Workers {
  public:
   using OnEnd = std::function<void(std::string reason)>;
   // Serves one message; the spare buffer and the slot are the serving thread's own.
-  using Serve = std::function<void(std::span<const std::byte> message, const Channel& channel, std::span<std::byte> spare, InFlight::Slot& slot)>;
+  using Serve =
+      std::function<void(std::span<const std::byte> message, const Channel& channel, std::span<std::byte> spare, InFlight::Slot& slot)>;
 
-  Workers(Channel channel, Serve serve, InFlight& inFlight, unsigned maxThreads, size_t bufferSize);
+  Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -56,13 +62,13 @@ class Workers {
     Workers* owner = nullptr;
     Channel channel;
     sys::PageBuffer in, out;
-    std::thread thread;            // guarded by mu_
-    Life life = Life::absent;      // guarded by mu_
-    bool heldUp = false;           // guarded by mu_: gave the reading away for the request it serves
+    sys::Thread thread;                // guarded by mu_
+    Life life = Life::absent;          // guarded by mu_
+    bool heldUp = false;               // guarded by mu_: gave the reading away for the request it serves
     std::atomic<bool> reading{false};  // holds a reader's place
     // Twice the number of requests begun, and one more while the last of them is served. The watchdog compares.
     std::atomic<uint64_t> progress{0};
-    unsigned immediate = 0;        // of the worker's own thread: requests in a row that were there already
+    unsigned immediate = 0;  // of the worker's own thread: requests in a row that were there already
 
     [[nodiscard]] bool serving() const { return (progress.load() & 1) != 0; }
   };
@@ -109,9 +115,9 @@ class Workers {
 
   std::mutex watchMu_;
   std::condition_variable watchChanged_;
-  bool watchStop_ = false;               // guarded by watchMu_
+  bool watchStop_ = false;  // guarded by watchMu_
   std::atomic<bool> watchAsleep_{false};
-  std::thread watchdog_;
+  sys::Thread watchdog_;
 };
 
 }  // namespace unionfs

@@ -24,7 +24,10 @@ enum Deed : NodeId {
 // Workers whose requests can be held.
 class Bench {
  public:
-  explicit Bench(unsigned maxThreads) : workers_(kernel_.takeChannel(), [this](auto message, const Channel& from, auto, InFlight::Slot& slot) { serve(message, from, slot); }, inFlight_, maxThreads, 65536) {
+  explicit Bench(WorkerLimits limits)
+      : workers_(
+            kernel_.takeChannel(), [this](auto message, const Channel& from, auto, InFlight::Slot& slot) { serve(message, from, slot); },
+            inFlight_, limits, 65536) {
     EXPECT(workers_.start([this](const std::string& reason) { ended_.set_value(reason); }).ok());
   }
   ~Bench() {
@@ -70,13 +73,13 @@ void waitFor(const std::function<bool()>& condition) {
 }
 
 TEST("one thread serves while one is enough") {
-  Bench bench(4);
+  Bench bench({.threads = 4});
   for (int i = 0; i < 200; ++i) EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
   EXPECT_EQ(bench.workers().threads(), 1U);
 }
 
 TEST("a request that announces that it blocks holds nobody up") {
-  Bench bench(4);
+  Bench bench({.threads = 4});
   const uint64_t held = bench.kernel().send(abi::kGetattr, kAnnounced);
   EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
   bench.open(1);
@@ -85,7 +88,7 @@ TEST("a request that announces that it blocks holds nobody up") {
 }
 
 TEST("a request that blocks without a word loses its place to another thread within milliseconds") {
-  Bench bench(4);
+  Bench bench({.threads = 4});
   for (int round = 0; round < 5; ++round) {
     std::this_thread::sleep_for(round % 2 == 0 ? 60ms : 1ms);  // with the watchdog asleep, and awake
     const uint64_t held = bench.kernel().send(abi::kGetattr, kUnannounced);
@@ -96,7 +99,7 @@ TEST("a request that blocks without a word loses its place to another thread wit
 }
 
 TEST("more blocked requests than threads allowed still leave one that reads") {
-  Bench bench(2);
+  Bench bench({.threads = 2});
   std::vector<uint64_t> held;
   for (int i = 0; i < 12; ++i) {
     held.push_back(bench.kernel().send(abi::kGetattr, kAnnounced));
@@ -109,7 +112,7 @@ TEST("more blocked requests than threads allowed still leave one that reads") {
 }
 
 TEST("an interrupt reaches the request it names and no other") {
-  Bench bench(4);
+  Bench bench({.threads = 4});
   const uint64_t first = bench.kernel().send(abi::kGetattr, kAnnounced);
   const uint64_t second = bench.kernel().send(abi::kGetattr, kAnnounced);
   waitFor([&] { return bench.waiting() == 2; });
@@ -122,7 +125,7 @@ TEST("an interrupt reaches the request it names and no other") {
 }
 
 TEST("when the kernel ends the connection all threads leave and the end is told once") {
-  Bench bench(4);
+  Bench bench({.threads = 4});
   auto ended = bench.ended();
   bench.kernel().send(abi::kGetattr, kAnnounced);
   bench.kernel().call(abi::kGetattr, kQuick);
@@ -135,7 +138,7 @@ TEST("when the kernel ends the connection all threads leave and the end is told 
 }
 
 TEST("stopping ends threads that wait for messages") {
-  Bench bench(4);
+  Bench bench({.threads = 4});
   auto ended = bench.ended();
   bench.kernel().send(abi::kGetattr, kAnnounced);
   bench.kernel().call(abi::kGetattr, kQuick);
@@ -145,8 +148,8 @@ TEST("stopping ends threads that wait for messages") {
   EXPECT_EQ(bench.workers().threads(), 0U);
 }
 
-TEST("many clients at once are all answered") {
-  Bench bench(4);
+void answerManyClients(unsigned readers) {
+  Bench bench({.threads = 4, .readers = readers});
   std::vector<std::thread> clients;
   std::atomic<unsigned> answered{0};
   for (int c = 0; c < 8; ++c) {
@@ -156,6 +159,10 @@ TEST("many clients at once are all answered") {
   }
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(answered.load(), 1600U);
+}
+
+TEST("many clients at once are all answered, by one reader or by several") {
+  for (const unsigned readers : {1U, 3U}) answerManyClients(readers);
 }
 
 }  // namespace

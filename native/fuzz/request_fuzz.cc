@@ -2,8 +2,12 @@
 //
 // Input: a byte of options, then messages, each behind its length in two bytes. With option 1 the header of each is made
 // plausible (length, unique, a node id that exists), so that arguments and names are what is searched, not the header.
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -40,7 +44,8 @@ class World {
     std::ofstream(dir_ / "lower/file") << "content";
     std::ofstream(dir_ / "lower/dir/inner") << "more";
     StackError error;
-    auto stack = LayerStack::open({.lowers = {(dir_ / "lower").string()}, .upper = (dir_ / "upper").string(), .workdir = (dir_ / "work").string()}, error);
+    auto stack = LayerStack::open(
+        {.lowers = {(dir_ / "lower").string()}, .upper = (dir_ / "upper").string(), .workdir = (dir_ / "work").string()}, error);
     if (!stack) fail(error.what.c_str());
     auto overlay = Overlay::open(std::move(stack), {});
     if (!overlay) fail("no overlay");
@@ -49,7 +54,10 @@ class World {
     if (!ends) fail("no socket pair");
     kernelEnd_ = std::move(ends->first);
     channel_ = Channel(std::move(ends->second), Channel::Kind::socket);
-    connection_ = std::make_unique<Connection>(Connection{.overlay = *overlay_, .inFlight = inFlight_, .agreed = negotiate({.minor = abi::kMinor, .maxReadahead = 0, .flags = ~uint64_t{0}}, {.io = IoMode::cached, .acl = true})});
+    connection_ = std::make_unique<Connection>(Connection{
+        .overlay = *overlay_,
+        .inFlight = inFlight_,
+        .agreed = negotiate({.minor = abi::kMinor, .maxReadahead = 0, .flags = ~uint64_t{0}}, {.io = IoMode::cached, .acl = true})});
     dispatcher_ = std::make_unique<Dispatcher>(*connection_);
   }
   ~World() {
@@ -85,16 +93,29 @@ class World {
   std::vector<std::byte> drain_ = std::vector<std::byte>(2 * kReplySpace);
 };
 
+// What a hostile message could do to the machine it is searched on, beyond its own directory: fill the disk, or make
+// files immutable so that nobody can remove them.
+void restrain() {
+  const rlimit limit{.rlim_cur = kLargestFile, .rlim_max = kLargestFile};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, SIG_IGN);
+  __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &head, sets.data()) != 0) return;
+  constexpr uint32_t kImmutable = 1U << CAP_LINUX_IMMUTABLE;
+  sets[0].effective &= ~kImmutable;
+  sets[0].permitted &= ~kImmutable;
+  ::syscall(SYS_capset, &head, sets.data());
+}
+
 World& world() {
   static std::unique_ptr<World> current;
   static unsigned inputs = 0;
-  if (!current || ++inputs % kInputsPerWorld == 0) {
+  if (!current) {
     log::setSink([](const log::Record&) {});
-    const rlimit limit{.rlim_cur = kLargestFile, .rlim_max = kLargestFile};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    std::signal(SIGXFSZ, SIG_IGN);
-    current = std::make_unique<World>();
+    restrain();
   }
+  if (!current || ++inputs % kInputsPerWorld == 0) current = std::make_unique<World>();
   return *current;
 }
 

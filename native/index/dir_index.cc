@@ -105,7 +105,8 @@ void DirIndex::put(std::string_view name, IndexEntry facts, std::span<const uint
 
 void DirIndex::insert(std::string_view name, IndexEntry entry) {
   entry.cookie = cookieOf(name);
-  for (const IndexEntry* next = after(entry.cookie - 1); next != nullptr && next->cookie == entry.cookie; next = after(entry.cookie - 1)) ++entry.cookie;
+  for (const IndexEntry* next = after(entry.cookie - 1); next != nullptr && next->cookie == entry.cookie; next = after(entry.cookie - 1))
+    ++entry.cookie;
   entry.nameOffset = static_cast<uint32_t>(names_.size());
   entry.nameLength = static_cast<uint16_t>(name.size());
   names_.append(name);

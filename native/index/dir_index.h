@@ -33,14 +33,14 @@ struct IndexEntry {
   static constexpr uint8_t kHidden = 0xff;  // in `type`: the union does not show the name
 
   uint64_t cookie = 0;
-  uint64_t ino = 0;         // real inode number in layer `top`
-  uint64_t lowerIno = 0;    // for directories merged of upper and lowers: real number in the topmost lower
+  uint64_t ino = 0;       // real inode number in layer `top`
+  uint64_t lowerIno = 0;  // for directories merged of upper and lowers: real number in the topmost lower
   uint32_t nameOffset = 0;
-  uint32_t dirList = 0;     // 1 + index into the lists of merged layers; 0: `top` alone
+  uint32_t dirList = 0;  // 1 + index into the lists of merged layers; 0: `top` alone
   uint16_t nameLength = 0;
-  uint16_t top = 0;         // layer that shows it
-  uint16_t lowerTop = 0;    // layer of lowerIno
-  uint8_t type = kHidden;   // DT_*
+  uint16_t top = 0;        // layer that shows it
+  uint16_t lowerTop = 0;   // layer of lowerIno
+  uint8_t type = kHidden;  // DT_*
   uint8_t flags = 0;
 
   [[nodiscard]] bool visible() const { return type != kHidden; }
@@ -108,8 +108,8 @@ class DirIndexBuilder {
   uint16_t layer_ = 0;
   std::vector<std::string> pendingWhiteoutFiles_;
   std::unordered_map<std::string, Merged> merged_;
-  std::vector<std::pair<std::string, IndexEntry>> plain_;          // of the short way
-  std::vector<std::pair<std::string, IndexEntry::Flag>> marks_;    // the same: whiteouts, which hide nothing there
+  std::vector<std::pair<std::string, IndexEntry>> plain_;        // of the short way
+  std::vector<std::pair<std::string, IndexEntry::Flag>> marks_;  // the same: whiteouts, which hide nothing there
 };
 
 }  // namespace unionfs

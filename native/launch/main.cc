@@ -88,13 +88,12 @@ void raiseDescriptorLimit() {
   fail(kExitNoProgram, std::string("cannot run node: ") + std::strerror(error));
 }
 
-[[noreturn]] void becomeDaemon(int reportEnd, const std::string& program, int argc, char** argv) {
+[[noreturn]] void becomeDaemon(int reportEnd, int null, const std::string& program, int argc, char** argv) {
   ::setsid();
-  const int null = ::open("/dev/null", O_RDWR);
-  if (null < 0) fail(kExitFailure, std::string("cannot open /dev/null: ") + std::strerror(errno));
   // The report's end may be any number, kDaemonEnd included, and stdio may have been closed by the caller.
   const int report = ::fcntl(reportEnd, F_DUPFD, kDaemonEnd + 1);
-  for (int fd = 0; fd < kDaemonEnd; ++fd) ::dup2(null, fd);
+  const int sink = ::fcntl(null, F_DUPFD, kDaemonEnd + 1);
+  for (int fd = 0; fd < kDaemonEnd; ++fd) ::dup2(sink, fd);
   ::dup2(report, kDaemonEnd);
   ::syscall(SYS_close_range, kDaemonEnd + 1, ~0U, 0);
   ::setenv(kVariable, std::to_string(kDaemonEnd).c_str(), 1);
@@ -118,11 +117,13 @@ std::string describeDeath(pid_t pid) {
 }
 
 int startDaemon(const std::string& program, int argc, char** argv) {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) fail(kExitFailure, std::string("cannot open /dev/null: ") + std::strerror(errno));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) fail(kExitFailure, std::string("cannot make a pipe: ") + std::strerror(errno));
   const pid_t pid = ::fork();
   if (pid < 0) fail(kExitFailure, std::string("cannot start the daemon: ") + std::strerror(errno));
-  if (pid == 0) becomeDaemon(ends[1], program, argc, argv);
+  if (pid == 0) becomeDaemon(ends[1], null, program, argc, argv);
   daemonPid = pid;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, &forwardSignal);
   ::close(ends[1]);

@@ -78,7 +78,8 @@ std::string WorkDir::newName() {
 
 void WorkDir::discard(const std::string& name) {
   const auto removed = sys::removeAll(at(name));
-  if (!removed.ok()) log::write(log::Level::warn, "cannot clear a work object; the next mount will", {{"name", name}, {"errno", removed.error().value()}});
+  if (!removed.ok())
+    log::write(log::Level::warn, "cannot clear a work object; the next mount will", {{"name", name}, {"errno", removed.error().value()}});
 }
 
 // --- what the upper can do
@@ -141,7 +142,9 @@ Status WorkDir::removeWhiteoutFile(At target) {
   return success();
 }
 
-Status WorkDir::whiteoutAbsent(At target) { return features_.whiteout == WhiteoutForm::file ? createWhiteoutFile(target) : linkWhiteout(target); }
+Status WorkDir::whiteoutAbsent(At target) {
+  return features_.whiteout == WhiteoutForm::file ? createWhiteoutFile(target) : linkWhiteout(target);
+}
 
 Status WorkDir::whiteoutFile(At target) {
   if (features_.whiteout == WhiteoutForm::file) {

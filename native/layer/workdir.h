@@ -90,8 +90,8 @@ class WorkDir {
   Fd upperLock_;  // the upper's root, locked
   Features features_;
   std::atomic<uint64_t> next_{1};
-  std::mutex whiteoutMutex_;     // guards whiteoutName_
-  std::string whiteoutName_;     // the shared whiteout, empty until needed
+  std::mutex whiteoutMutex_;  // guards whiteoutName_
+  std::string whiteoutName_;  // the shared whiteout, empty until needed
 };
 
 }  // namespace unionfs

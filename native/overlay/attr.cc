@@ -1,5 +1,7 @@
 #include "overlay/attr.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "overlay/copy_up.h"
@@ -69,19 +71,35 @@ namespace {
 
 Status changeSize(OverlayState& state, const Caller& caller, const InodeRef& inode, const AttrChange& change) {
   if (!inode->isRegular()) return inode->isDir() ? Errno(EISDIR) : Errno(EINVAL);
+  if (state.kernelKeepsTimes && !change.mtime) {
+    // Cutting to the present size would move the mtime here and not in the kernel, which says so when it moves.
+    const TreeLock tree(state.renameMu);
+    TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
+    if (stat.size == *change.size) return success();
+  }
   TRY(copyUpFile(state, caller, inode, {*change.size}));
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, true));
   TRY(sys::truncate(fd->get(), *change.size));
   return change.killPrivileges ? killPrivileges(fd->get()) : success();
 }
 
+// An append-only file takes no time but the present one; what the kernel's cache sends behind an append is as good.
+Status setTimes(const OverlayState& state, At at, const AttrChange& change) {
+  const auto set = sys::utimens(at, timeChange(change.atime), timeChange(change.mtime));
+  if (!set.failsWith(EPERM) || !state.kernelKeepsTimes || change.atime) return set;
+  const auto stat = sys::stat(at);
+  if (!stat.ok() || (stat->attributes & STATX_ATTR_APPEND) == 0) return set;
+  return sys::utimens(at, sys::TimeSpecOrNow{true, {}}, sys::TimeSpecOrNow{true, {}});
+}
+
 // Owner before mode, because chown clears setuid bits; times last, because everything changes them.
 Status applyChange(OverlayState& state, Inode& inode, const AttrChange& change) {
+  std::unique_lock<SmallMutex> times;
+  if (state.kernelKeepsTimes && (change.atime || change.mtime)) times = std::unique_lock(inode.timesMu);
   return withPlace(state, inode, [&](At at) -> Status {
     if (change.uid || change.gid) TRY(sys::chown(at, change.uid, change.gid));
     if (change.mode) TRY(sys::chmod(at, *change.mode & 07777U));
-    if (change.atime || change.mtime) TRY(sys::utimens(at, timeChange(change.atime), timeChange(change.mtime)));
-    return success();
+    return change.atime || change.mtime ? setTimes(state, at, change) : success();
   });
 }
 
@@ -142,6 +160,7 @@ Status Overlay::setFlags(const Caller& caller, NodeId node, uint32_t flags) {
   if (!inode->isDir() && !inode->isRegular()) return Errno(ENOTTY);
   TRY(copyUp(state, caller, inode));
   settleHardlinks(state);
+  state.dataFds.drop({inode->id, 0});  // opened under other rules
   const TreeLock tree(state.renameMu);
   return withPlace(state, *inode, [&](At at) -> Status {
     if (inode->isDir()) return sys::setFlags(at.dir, flags);

@@ -75,6 +75,8 @@ Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& n
   state.dirFds.put({dir.id, kUpperLayer}, {std::make_shared<const Fd>(std::move(*made)), false});
   dir.layer.store(kUpperLayer, std::memory_order_release);
   d.hasUpper = true;
+  state.noteStale(dir);
+  state.noteStale(parent);
   indexPresent(parent, name.view(), S_IFDIR, upper.ino, true, d.layers);
   return success();
 }
@@ -250,6 +252,7 @@ Status publishFile(OverlayState& state, const InodeRef& inode, const Source& sou
   }
   TRY_ASSIGN(const sys::Stat upper, sys::stat({staged.file.get(), ""}));
   becomeUpper(state, inode, source.stat, upper, &*where);
+  state.noteStale(*where->dir);
   indexPresent(*where->dir, where->name.view(), source.stat.mode, upper.ino, true);
   return success();
 }
@@ -271,7 +274,8 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
   if (inode->inUpper()) return success();
   sys::actAsSelf();
   TRY_ASSIGN(const Source source, openSource(state, *inode));
-  auto staged = inode->isRegular() ? stageRegular(state, caller, source, extent) : stageSpecial(state, source);
+  auto staged =
+      state.retryWhenFull([&] { return inode->isRegular() ? stageRegular(state, caller, source, extent) : stageSpecial(state, source); });
   if (!staged.ok()) return state.noteUpperError(staged.error(), "copy-up");
   const auto published = publishFile(state, inode, source, *staged);
   if (!published.ok() && !staged->name.empty()) state.work().discard(staged->name);

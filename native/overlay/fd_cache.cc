@@ -11,7 +11,7 @@ CachedFd FdCache::get(FdKey key) {
 }
 
 void FdCache::put(FdKey key, CachedFd value) {
-  CachedFd replaced;         // closed after the lock is gone
+  CachedFd replaced;  // closed after the lock is gone
   std::list<Slot> evicted;
   const std::lock_guard lock(mu_);
   if (const auto it = slots_.find(key); it != slots_.end()) {

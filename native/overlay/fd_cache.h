@@ -22,6 +22,7 @@ struct FdKey {
 struct CachedFd {
   FdRef fd;
   bool writable = false;
+  bool appends = false;  // the file has the append-only flag: every write goes to its end
 };
 
 class FdCache {

@@ -6,6 +6,7 @@
 #include "overlay/copy_up.h"
 #include "overlay/file_data.h"
 #include "overlay/hardlink.h"
+#include "overlay/keep_times.h"
 #include "overlay/locate.h"
 #include "sys/attr.h"
 #include "sys/creds.h"
@@ -15,8 +16,13 @@
 namespace unionfs {
 
 Result<FdRef> dataFd(OverlayState& state, const InodeRef& inode, bool writable) {
+  TRY_ASSIGN(CachedFd data, openDataFd(state, inode, writable));
+  return std::move(data.fd);
+}
+
+Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool writable) {
   if (!inode->isRegular()) return inode->isDir() ? Errno(EISDIR) : Errno(EINVAL);
-  if (auto cached = state.dataFds.get({inode->id, 0}); cached.fd && (cached.writable || !writable)) return std::move(cached.fd);
+  if (auto cached = state.dataFds.get({inode->id, 0}); cached.fd && (cached.writable || !writable)) return cached;
   const TreeLock tree(state.renameMu);
   const bool upper = inode->inUpper();
   TRY_ASSIGN(Fd fd, withPlace(state, *inode, [&](At at) -> Result<Fd> {
@@ -27,8 +33,9 @@ Result<FdRef> dataFd(OverlayState& state, const InodeRef& inode, bool writable) 
                if (stat.ino != inode->upperIno) return Errno(ENOENT);
                return opened;
              }));
-  FdRef shared = std::make_shared<const Fd>(std::move(fd));
-  state.dataFds.put({inode->id, 0}, {shared, writable});
+  const bool appends = writable && sys::isAppendOnly(fd.get());
+  CachedFd shared{std::make_shared<const Fd>(std::move(fd)), writable, appends};
+  state.dataFds.put({inode->id, 0}, shared);
   // A copy-up may have dropped the cached lower before this one got in.
   if (!upper && inode->inUpper()) state.dataFds.drop({inode->id, 0});
   return shared;
@@ -58,13 +65,35 @@ Result<size_t> Overlay::read(NodeId node, std::span<std::byte> into, uint64_t of
 namespace {
 
 // The descriptor to change an inode's data through, which is the upper's from now on.
-Result<FdRef> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode, CopyExtent extent = {}) {
+Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode, CopyExtent extent = {}) {
   TRY(state.requireWritable());
   if (!inode->inUpper()) {
     TRY(copyUpFile(state, caller, inode, extent));
     settleHardlinks(state);
   }
-  return dataFd(state, inode, true);
+  return openDataFd(state, inode, true);
+}
+
+// The page cache writes back whole pages: of an append-only file, what lies before its end is there already.
+Result<size_t> writeToEnd(int fd, std::span<const std::byte> from, uint64_t offset) {
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({fd, ""}));
+  if (offset > stat.size || offset + from.size() <= stat.size) return Errno(EPERM);
+  const size_t known = stat.size - offset;
+  TRY_ASSIGN(const size_t appended, sys::writeAt(fd, from.subspan(known), stat.size));
+  return known + appended;
+}
+
+// FALLOCATE and COPY_FILE_RANGE do not say whether the caller may keep setuid bits: only root may.
+Status killPrivilegesOf(const Caller& caller, int fd) { return caller.uid == 0 ? success() : killPrivileges(fd); }
+
+// Runs a change of the data. Where the kernel keeps the times, the file's stay what they were: a change within the
+// same clock tick is none for the kernel, and it would never correct what the layer's own clock said.
+template <typename Change>
+auto changeData(OverlayState& state, Inode& inode, int fd, Change&& change) {
+  if (!state.kernelKeepsTimes) return change();
+  const std::lock_guard lock(inode.timesMu);
+  const KeepTimes times(fd);
+  return change();
 }
 
 // Writes above this size may wait for memory or a disk.
@@ -75,11 +104,14 @@ constexpr size_t kQuickWrite = 256 << 10;
 Result<size_t> Overlay::write(const Caller& caller, NodeId node, std::span<const std::byte> from, uint64_t offset, WriteOptions options) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
-  TRY_ASSIGN(const FdRef fd, writableData(state, caller, inode));
+  TRY_ASSIGN(const CachedFd data, writableData(state, caller, inode));
   if (from.size() > kQuickWrite) aboutToBlock();
-  const auto written = sys::writeAt(fd->get(), from, offset);
+  const int fd = data.fd->get();
+  const auto written = state.retryWhenFull([&] {
+    return changeData(state, *inode, fd, [&] { return data.appends ? writeToEnd(fd, from, offset) : sys::writeAt(fd, from, offset); });
+  });
   if (!written.ok()) return state.noteUpperError(written.error(), "write");
-  if (options.killPrivileges) TRY(killPrivileges(fd->get()));
+  if (options.killPrivileges) TRY(killPrivileges(fd));
   return written;
 }
 
@@ -117,9 +149,14 @@ Status Overlay::syncfs() {
 Status Overlay::fallocate(const Caller& caller, NodeId node, int mode, uint64_t offset, uint64_t length) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
-  TRY_ASSIGN(const FdRef fd, writableData(state, caller, inode));
+  TRY_ASSIGN(const CachedFd data, writableData(state, caller, inode));
+  const FdRef& fd = data.fd;
   aboutToBlock();
-  return state.noteUpper(sys::fallocate(fd->get(), mode, offset, length), "fallocate");
+  TRY(state.noteUpper(state.retryWhenFull([&] {
+    return changeData(state, *inode, fd->get(), [&] { return sys::fallocate(fd->get(), mode, offset, length); });
+  }),
+                      "fallocate"));
+  return killPrivilegesOf(caller, fd->get());
 }
 
 Result<uint64_t> Overlay::lseek(NodeId node, uint64_t offset, int whence) {
@@ -134,10 +171,15 @@ Result<size_t> Overlay::copyFileRange(const Caller& caller, NodeId from, uint64_
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef source, state.table.find(from));
   TRY_ASSIGN(const InodeRef target, state.table.find(to));
-  TRY_ASSIGN(const FdRef targetFd, writableData(state, caller, target));
+  TRY_ASSIGN(const CachedFd targetData, writableData(state, caller, target));
+  const FdRef& targetFd = targetData.fd;
   TRY_ASSIGN(const FdRef sourceFd, dataFd(state, source, false));
   aboutToBlock();
-  return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length);
+  const auto copied = changeData(state, *target, targetFd->get(),
+                                 [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
+  if (!copied.ok()) return state.noteUpperError(copied.error(), "copy_file_range");
+  TRY(killPrivilegesOf(caller, targetFd->get()));
+  return copied;
 }
 
 // --- passthrough
@@ -151,12 +193,13 @@ Result<DataFd> Overlay::openData(const Caller& caller, NodeId node, OpenFlags fl
     return DataFd{std::move(fd), onLower};
   }
   const CopyExtent extent{(flags.raw & O_TRUNC) != 0 ? 0 : UINT64_MAX};
-  TRY_ASSIGN(FdRef fd, writableData(state, caller, inode, extent));
+  TRY_ASSIGN(CachedFd data, writableData(state, caller, inode, extent));
+  if (data.appends && (flags.raw & O_APPEND) == 0) return Errno(EPERM);
   if (inode->lowerBackings.load() > 0) {
     TRY(giveNewIdentity(state, inode));
     return Errno(ESTALE);
   }
-  return DataFd{std::move(fd), false};
+  return DataFd{std::move(data.fd), false};
 }
 
 void Overlay::backingOpened(NodeId node, bool onLower) {

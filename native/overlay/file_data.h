@@ -7,6 +7,7 @@ namespace unionfs {
 
 // The data of the inode's top real file, from the cache or opened. A writable one also serves reading.
 // Precondition: no lock held; for writing the inode is in the upper. EINVAL for what is no regular file.
+Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool writable);
 Result<FdRef> dataFd(OverlayState& state, const InodeRef& inode, bool writable);
 
 // Takes setuid, setgid (where the group may execute) and file capabilities away, as a write by one without CAP_FSETID

@@ -49,6 +49,7 @@ Status giveName(OverlayState& state, Inode& inode, const Missing& missing) {
   TRY(markImpure(state, *missing.parent));
   TRY(withPlace(state, inode, [&](At at) { return sys::link(at, {dir->get(), missing.name.c_str()}); }));
   markInUpper(inode, missing);
+  state.noteStale(*missing.parent);
   indexPresent(*missing.parent, missing.name.view(), inode.type, inode.upperIno, true);
   return success();
 }
@@ -71,7 +72,9 @@ void settleHardlinks(OverlayState& state) {
   }
   for (const auto& inode : todo) {
     const auto settled = settleNow(state, inode);
-    if (!settled.ok()) log::write(log::Level::warn, "a hard link could not be given to the upper", {{"ino", inode->ino}, {"errno", settled.error().value()}});
+    if (!settled.ok())
+      log::write(log::Level::warn, "a hard link could not be given to the upper",
+                 {{"ino", inode->ino}, {"errno", settled.error().value()}});
   }
 }
 

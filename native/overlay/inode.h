@@ -77,17 +77,17 @@ struct DirState {
   std::shared_mutex mu;
 
   // Guarded by mu.
-  std::vector<LayerIndex> layers;            // that have the directory, top first
-  std::vector<LayerIndex> xattrWhiteoutIn;   // of them, those whose files may be xattr whiteouts
-  std::unique_ptr<DirIndex> index;           // null until it pays to read the directory
-  std::atomic<uint32_t> probed{0};           // what lookups without an index have cost (listing.cc)
-  std::atomic<uint32_t> readingCost{0};      // what reading the directory would cost; 0: not yet estimated
+  std::vector<LayerIndex> layers;           // that have the directory, top first
+  std::vector<LayerIndex> xattrWhiteoutIn;  // of them, those whose files may be xattr whiteouts
+  std::unique_ptr<DirIndex> index;          // null until it pays to read the directory
+  std::atomic<uint32_t> probed{0};          // what lookups without an index have cost (listing.cc)
+  std::atomic<uint32_t> readingCost{0};     // what reading the directory would cost; 0: not yet estimated
 
   // Set under mu, read without: they only go from false to true.
   std::atomic<bool> hasUpper{false};
-  std::atomic<bool> hasLower{false};         // merges or is a lower directory: it cannot be renamed
-  std::atomic<bool> impure{false};           // holds copies, whose inode numbers come from their origins
-  std::atomic<bool> removed{false};          // rmdir'ed: nothing can be created in it
+  std::atomic<bool> hasLower{false};  // merges or is a lower directory: it cannot be renamed
+  std::atomic<bool> impure{false};    // holds copies, whose inode numbers come from their origins
+  std::atomic<bool> removed{false};   // rmdir'ed: nothing can be created in it
 };
 
 class Inode {
@@ -105,20 +105,21 @@ class Inode {
 
   InodeTable& table;
   const NodeId id;
-  const mode_t type;    // S_IFMT bits
-  const uint64_t ino;   // as the union shows it
-  std::atomic<LayerIndex> layer;  // of the top real inode
+  const mode_t type;                       // S_IFMT bits
+  const uint64_t ino;                      // as the union shows it
+  std::atomic<LayerIndex> layer;           // of the top real inode
   std::atomic<uint32_t> lowerBackings{0};  // opens the kernel serves from the lower's file (passthrough)
 
-  SmallMutex copyMu;  // held across a copy-up by the one copier
+  SmallMutex copyMu;   // held across a copy-up by the one copier
+  SmallMutex timesMu;  // held while data changes and while times are set, where the kernel keeps the times
 
   // Leaf lock of the fields below; no system call inside.
   SmallMutex mu;
-  std::vector<Link> links;    // empty for the root, for O_TMPFILE and when all names are gone
-  FdRef pin;                  // the upper file itself, when no name leads to it (O_PATH, or a directory for reading)
-  std::string orphanName;     // the same without a descriptor: its name in the work directory
-  int32_t nlinkDelta = 0;     // union's link count minus the real one (names the upper does not have yet)
-  uint64_t upperIno = 0;      // real number of the upper file, to see that a name still means it
+  std::vector<Link> links;  // empty for the root, for O_TMPFILE and when all names are gone
+  FdRef pin;                // the upper file itself, when no name leads to it (O_PATH, or a directory for reading)
+  std::string orphanName;   // the same without a descriptor: its name in the work directory
+  int32_t nlinkDelta = 0;   // union's link count minus the real one (names the upper does not have yet)
+  uint64_t upperIno = 0;    // real number of the upper file, to see that a name still means it
 
   std::unique_ptr<DirState> dir;  // of directories
 

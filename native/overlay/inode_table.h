@@ -15,7 +15,8 @@ namespace unionfs {
 
 struct RealKeyHash {
   size_t operator()(const RealKey& key) const {
-    return std::hash<uint64_t>{}(key.ino * 0x9e3779b97f4a7c15ULL ^ (static_cast<uint64_t>(key.dev) << 20U) ^ (static_cast<uint64_t>(key.layer) << 48U));
+    return std::hash<uint64_t>{}(key.ino * 0x9e3779b97f4a7c15ULL ^ (static_cast<uint64_t>(key.dev) << 20U) ^
+                                 (static_cast<uint64_t>(key.layer) << 48U));
   }
 };
 

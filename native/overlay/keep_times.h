@@ -17,7 +17,8 @@ class KeepTimes {
   ~KeepTimes() {
     if (!before_.ok()) return;
     const auto restored = sys::utimens({dir_, ""}, sys::TimeSpecOrNow{false, before_->atime}, sys::TimeSpecOrNow{false, before_->mtime});
-    if (!restored.ok()) log::write(log::Level::debug, "a directory's times could not be kept over a copy-up", {{"errno", restored.error().value()}});
+    if (!restored.ok())
+      log::write(log::Level::debug, "a directory's times could not be kept over a copy-up", {{"errno", restored.error().value()}});
   }
 
  private:

@@ -12,8 +12,8 @@ namespace unionfs {
 namespace {
 
 // Figures of one machine, in tenths of a microsecond; only their ratios matter.
-constexpr uint32_t kProbeCost = 8;    // one failing statx and one test for a whiteout file
-constexpr uint32_t kOpenCost = 40;    // open, two getdents, close
+constexpr uint32_t kProbeCost = 8;  // one failing statx and one test for a whiteout file
+constexpr uint32_t kOpenCost = 40;  // open, two getdents, close
 constexpr uint32_t kBytesPerUnit = 20;
 
 uint8_t typeOfMode(mode_t mode) { return static_cast<uint8_t>((mode & S_IFMT) >> 12U); }

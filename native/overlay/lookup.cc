@@ -85,9 +85,12 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
     TRY(fd);
     TRY_ASSIGN(const LayerAnswer answer, askLayer(dir, layer, (*fd)->get(), name, isLast));
     if (layer == kUpperLayer) {
-      if (answer.opinion == Opinion::whiteout) view.upper = UpperName::whiteoutDevice;
-      else if (answer.opinion != Opinion::none) view.upper = UpperName::present;
-      else if (answer.whiteoutFile) view.upper = UpperName::whiteoutFile;
+      if (answer.opinion == Opinion::whiteout)
+        view.upper = UpperName::whiteoutDevice;
+      else if (answer.opinion != Opinion::none)
+        view.upper = UpperName::present;
+      else if (answer.whiteoutFile)
+        view.upper = UpperName::whiteoutFile;
     }
     if (answer.opinion == Opinion::whiteout) break;
     if (answer.opinion == Opinion::file) {
@@ -179,7 +182,9 @@ Result<std::optional<std::pair<LayerIndex, sys::Stat>>> lowerFileOf(OverlayState
   return std::optional<std::pair<LayerIndex, sys::Stat>>();
 }
 
-InodeRef knownInode(OverlayState& state, const Resolution& resolution) { return state.table.findByKey(keyOf(resolution.top, resolution.stat)); }
+InodeRef knownInode(OverlayState& state, const Resolution& resolution) {
+  return state.table.findByKey(keyOf(resolution.top, resolution.stat));
+}
 
 namespace {
 

@@ -16,11 +16,11 @@ namespace unionfs {
 // The real files that make up a name that exists.
 struct Resolution {
   LayerIndex top = 0;
-  sys::Stat stat;                             // in `top`
-  std::vector<LayerIndex> layers;             // of a directory: all that merge, top first
-  std::vector<LayerIndex> xattrWhiteoutIn;    // of them, those with xattr whiteouts
-  bool impure = false;                        // the upper directory holds copies
-  std::optional<sys::Stat> lowerStat;         // of a directory in the upper: in its topmost lower
+  sys::Stat stat;                           // in `top`
+  std::vector<LayerIndex> layers;           // of a directory: all that merge, top first
+  std::vector<LayerIndex> xattrWhiteoutIn;  // of them, those with xattr whiteouts
+  bool impure = false;                      // the upper directory holds copies
+  std::optional<sys::Stat> lowerStat;       // of a directory in the upper: in its topmost lower
   LayerIndex lowerTop = 0;
   std::vector<std::pair<LayerIndex, FdRef>> opened;  // directories opened on the way
 };

@@ -12,7 +12,6 @@ inline constexpr int kNeedsSettling = ERESTART;
 // EINVAL for `.wh.` names, which mark deletions in some dialects.
 Status checkNewName(Name name);
 
-
 // The upper file `dir`/`name` of `inode` is about to go: keeps it reachable when it is the last name.
 // Precondition: dir's lock held exclusive; renameMu held.
 Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name);

@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <utility>
 #include "layer/marker.h"
+
 #include "overlay/ino.h"
 #include "overlay/state.h"
 #include "sys/xattr.h"
@@ -55,6 +57,15 @@ Result<std::unique_ptr<Overlay>> Overlay::open(std::shared_ptr<LayerStack> stack
   if (options.isVolatile && state->stack->writable()) TRY(state->work().markVolatile());
   TRY(makeRoot(*state));
   return std::unique_ptr<Overlay>(new Overlay(std::move(state)));
+}
+
+void Overlay::leaveTimesToKernel() { state_->kernelKeepsTimes = true; }
+
+std::vector<NodeId> Overlay::takeStaleAttributes() {
+  if (!state_->hasStale.load(std::memory_order_acquire)) return {};
+  const std::lock_guard lock(state_->staleMu);
+  state_->hasStale.store(false, std::memory_order_relaxed);
+  return std::exchange(state_->stale, {});
 }
 
 OverlayStats Overlay::stats() const {

@@ -30,10 +30,10 @@ class Inode;
 struct OverlayState;
 
 struct OverlayOptions {
-  bool isVolatile = false;        // no fsync anywhere
-  bool remapOpenLowers = false;   // passthrough: copy-up of an inode that is open on a lower gives it a new node id
-  size_t fdBudget = 4096;         // descriptors the engine's caches may hold
-  size_t listingBytes = 64 << 20; // memory for directory listings, least recently used go first
+  bool isVolatile = false;         // no fsync anywhere
+  bool remapOpenLowers = false;    // passthrough: copy-up of an inode that is open on a lower gives it a new node id
+  size_t fdBudget = 4096;          // descriptors the engine's caches may hold
+  size_t listingBytes = 64 << 20;  // memory for directory listings, least recently used go first
 };
 
 // Figures `status` shows.
@@ -86,8 +86,8 @@ class Overlay {
   Result<StatFs> statfs(NodeId node);
   // ENODATA when absent, EOPNOTSUPP when the layer has none.
   Result<std::string> getxattr(NodeId node, const std::string& name);
-  // Names, each ended by NUL; private ones are left out.
-  Result<std::string> listxattr(NodeId node);
+  // Names, each ended by NUL; private ones are left out, and "trusted." ones for anyone but root (xattr(7)).
+  Result<std::string> listxattr(const Caller&, NodeId node);
   Status setxattr(const Caller&, NodeId node, const std::string& name, std::string_view value, XattrSetMode mode, bool killSgid);
   Status removexattr(const Caller&, NodeId node, const std::string& name);
   // FS_IOC_GETFLAGS / FS_IOC_SETFLAGS. ENOTTY where the layer has none.
@@ -111,6 +111,14 @@ class Overlay {
   // Tells that the kernel holds (or gave up) a backing on the node's present data.
   void backingOpened(NodeId node, bool onLower);
   void backingClosed(NodeId node);
+
+  // The kernel's write-back cache owns the times of regular files and says when they change: what the engine does to
+  // their data must not move them. Told once, before the first request.
+  void leaveTimesToKernel();
+
+  // Directories whose attributes changed by a copy-up in or of them, which the kernel does not know of: it must drop
+  // what it remembers before the verb that caused it is answered. Each is told once.
+  std::vector<NodeId> takeStaleAttributes();
 
   [[nodiscard]] OverlayStats stats() const;
   [[nodiscard]] const LayerStack& stack() const;

@@ -21,10 +21,10 @@ namespace {
 struct End {
   InodeRef dir;
   CName name;
-  InodeRef inode;     // what the union shows there; empty when nothing
-  sys::Stat stat;     // of it
+  InodeRef inode;  // what the union shows there; empty when nothing
+  sys::Stat stat;  // of it
   UpperName upper = UpperName::absent;
-  bool lower = false; // a lower shows the name
+  bool lower = false;  // a lower shows the name
   FdRef upperDir;
   [[nodiscard]] At at() const { return {upperDir->get(), name.c_str()}; }
   [[nodiscard]] bool isDir() const { return inode && inode->isDir(); }
@@ -53,7 +53,8 @@ Status checkMovable(const End& end) {
 
 // A directory that comes to lie over a lower's name must not merge with it.
 Status coverLower(OverlayState& state, const End& moved, const End& place) {
-  if (!moved.isDir() || !(place.lower || place.upper == UpperName::whiteoutDevice || place.upper == UpperName::whiteoutFile)) return success();
+  if (!moved.isDir() || !(place.lower || place.upper == UpperName::whiteoutDevice || place.upper == UpperName::whiteoutFile))
+    return success();
   TRY_ASSIGN(const FdRef fd, dirFd(state, *moved.inode, kUpperLayer));
   return marker::setOpaque(fd->get(), state.work().features().xattrs);
 }
@@ -125,8 +126,10 @@ Status replaceLocked(OverlayState& state, End& from, End& to) {
     moved = moveOnDisk(state, from, to);
   }
   TRY(moved);
-  if (to.isDir()) markRemoved(state, *to.inode);
-  else if (to.inode) dropName(state, to.inode, *to.dir, to.name, to.stat.nlink);
+  if (to.isDir())
+    markRemoved(state, *to.inode);
+  else if (to.inode)
+    dropName(state, to.inode, *to.dir, to.name, to.stat.nlink);
   moveLink(from, to);
   indexRemoved(*from.dir, from.name.view(), state.work().features().whiteout, from.lower, from.lower);
   indexPresent(*to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);

@@ -84,7 +84,8 @@ Status OverlayState::requireWritable() const {
 
 Errno OverlayState::noteUpperError(Errno error, const char* what) {
   if (error == EIO && !upperBroken.exchange(true)) {
-    log::write(log::Level::error, "the upper failed; the mount is read-only from now on", {{"what", what}, {"upper", stack->upper().path()}, {"errno", error.value()}});
+    log::write(log::Level::error, "the upper failed; the mount is read-only from now on",
+               {{"what", what}, {"upper", stack->upper().path()}, {"errno", error.value()}});
   }
   return error;
 }
@@ -92,6 +93,12 @@ Errno OverlayState::noteUpperError(Errno error, const char* what) {
 Status OverlayState::noteUpper(Status status, const char* what) {
   if (!status.ok()) return noteUpperError(status.error(), what);
   return status;
+}
+
+void OverlayState::noteStale(const Inode& dir) {
+  const std::lock_guard lock(staleMu);
+  if (stale.empty() || stale.back() != dir.id) stale.push_back(dir.id);
+  hasStale.store(true, std::memory_order_release);
 }
 
 Result<InodeRef> OverlayState::findDir(NodeId id) {

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "base/blocking.h"
 #include "layer/stack.h"
 #include "layer/workdir.h"
 #include "overlay/fd_cache.h"
@@ -39,6 +42,8 @@ class ListingBudget {
 };
 
 struct OverlayState {
+  static constexpr int kFullWaits = 10;
+
   OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions opts);
   ~OverlayState();
   OverlayState(const OverlayState&) = delete;
@@ -56,11 +61,15 @@ struct OverlayState {
   std::atomic<uint64_t> copyUps{0}, copyUpBytes{0};
   std::atomic<bool> upperBroken{false};
   bool acl = true;
+  bool kernelKeepsTimes = false;  // constant while serving
   bool canOpenByHandle = false;
 
   std::mutex unsettledMu;
-  std::vector<InodeRef> unsettled;         // hard links whose names the upper lacks (hardlink.h)
+  std::vector<InodeRef> unsettled;  // hard links whose names the upper lacks (hardlink.h)
   std::atomic<bool> hasUnsettled{false};
+  std::mutex staleMu;
+  std::vector<NodeId> stale;  // directories whose attributes a copy-up changed behind the kernel's back
+  std::atomic<bool> hasStale{false};
   std::mutex keptMu;
   std::unordered_map<NodeId, InodeRef> kept;  // inodes whose state a new lookup could not find again
 
@@ -74,6 +83,22 @@ struct OverlayState {
   // An I/O error of the upper: from now on the mount refuses changes. Logs once. Returns `error`.
   Errno noteUpperError(Errno error, const char* what);
   Status noteUpper(Status status, const char* what);
+
+  // Runs `op` again for a while when the upper is full and files without a name still take space: the kernel says a
+  // little after a removal that it has let go of the file.
+  template <typename Op>
+  auto retryWhenFull(Op&& op) -> decltype(op()) {
+    auto result = op();
+    for (int wait = 0; wait < kFullWaits && result.failsWith(ENOSPC) && pins.load(std::memory_order_relaxed) > 0; ++wait) {
+      aboutToBlock();
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      result = op();
+    }
+    return result;
+  }
+
+  // The kernel must not go on with the attributes it knows of `dir`.
+  void noteStale(const Inode& dir);
 
   // A directory of the union. ESTALE, ENOTDIR.
   Result<InodeRef> findDir(NodeId id);

@@ -19,7 +19,7 @@ Result<std::string> Overlay::getxattr(NodeId node, const std::string& name) {
   return withPlace(state, *inode, [&stored](At at) { return sys::getXattr(at, stored.c_str()); });
 }
 
-Result<std::string> Overlay::listxattr(NodeId node) {
+Result<std::string> Overlay::listxattr(const Caller& caller, NodeId node) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   std::string stored;
@@ -31,6 +31,7 @@ Result<std::string> Overlay::listxattr(NodeId node) {
   for (size_t begin = 0; begin < stored.size();) {
     const std::string_view name(stored.c_str() + begin);
     begin += name.size() + 1;
+    if (caller.uid != 0 && name.starts_with("trusted.")) continue;
     if (const auto shown = marker::visibleXattrName(name)) visible.append(*shown).push_back('\0');
   }
   return visible;
@@ -59,7 +60,8 @@ int flagsOf(XattrSetMode mode) {
 
 }  // namespace
 
-Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& name, std::string_view value, XattrSetMode mode, bool killSgid) {
+Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& name, std::string_view value, XattrSetMode mode,
+                         bool killSgid) {
   OverlayState& state = *state_;
   TRY(state.requireWritable());
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
@@ -68,7 +70,8 @@ Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& n
   sys::actAsSelf();
   const std::string stored = marker::storedXattrName(name);
   const TreeLock tree(state.renameMu);
-  TRY(state.noteUpper(withPlace(state, *inode, [&](At at) { return sys::setXattr(at, stored.c_str(), value, flagsOf(mode)); }), "setxattr"));
+  TRY(state.noteUpper(withPlace(state, *inode, [&](At at) { return sys::setXattr(at, stored.c_str(), value, flagsOf(mode)); }),
+                      "setxattr"));
   return killSgid ? clearSetgid(state, *inode) : success();
 }
 

@@ -42,8 +42,8 @@ inline int point(const char* call) {
 }  // namespace unionfs::fault
 
 // In a wrapper that returns a Result: FAULT_POINT("renameat2");
-#define FAULT_POINT(call)                                                     \
-  do {                                                                        \
-    if (const int fault_error_ = ::unionfs::fault::point(call)) [[unlikely]]  \
-      return Errno(fault_error_);                                             \
+#define FAULT_POINT(call)                                                    \
+  do {                                                                       \
+    if (const int fault_error_ = ::unionfs::fault::point(call)) [[unlikely]] \
+      return Errno(fault_error_);                                            \
   } while (false)

@@ -48,9 +48,7 @@ Result<Fd> openBeneath(int root, const char* path, int flags) {
   return owned(static_cast<int>(raw));
 }
 
-Result<Fd> openPath(const std::string& path, int flags) {
-  return owned(retryOpen(AT_FDCWD, path.c_str(), flags | O_CLOEXEC, 0));
-}
+Result<Fd> openPath(const std::string& path, int flags) { return owned(retryOpen(AT_FDCWD, path.c_str(), flags | O_CLOEXEC, 0)); }
 
 Result<Fd> openTemporary(int dir, int flags, mode_t mode) {
   FAULT_POINT("open O_TMPFILE");
@@ -68,6 +66,7 @@ Result<Fd> createExclusive(At at, int flags, mode_t mode) {
 Result<Fd> openData(At at, bool writable) {
   const int flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK;
   auto fd = open(at, flags);
+  if (writable && fd.failsWith(EPERM)) return open(at, flags | O_APPEND);
   if (!fd.failsWith(EACCES)) return fd;
   TRY_ASSIGN(const Fd self, open(at, O_PATH));
   struct stat st {};
@@ -79,6 +78,8 @@ Result<Fd> openData(At at, bool writable) {
   if (::chmod(path.c_str(), st.st_mode & 07777U) < 0 && fd.ok()) return Errno::last();
   return fd;
 }
+
+bool isAppendOnly(int fd) { return (::fcntl(fd, F_GETFL) & O_APPEND) != 0; }
 
 Result<Fd> duplicate(int fd) { return owned(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
 

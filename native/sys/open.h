@@ -29,7 +29,10 @@ Result<Fd> createExclusive(At at, int flags, mode_t mode);
 
 // A regular file for reading, or reading and writing, even when its mode bits stand against its owner: the kernel
 // checked the caller already. Only an owner without CAP_DAC_OVERRIDE needs the detour over chmod.
+// A file with the append-only flag is opened with O_APPEND (isAppendOnly tells).
 Result<Fd> openData(At at, bool writable);
+// True for a descriptor that can only append.
+bool isAppendOnly(int fd);
 
 // A new descriptor for the same open file.
 Result<Fd> duplicate(int fd);

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <memory>
 #include <mutex>
+#include <tuple>
 
 namespace unionfs::sys {
 namespace {
@@ -39,6 +41,29 @@ Status becomeServingThread(const char* name) {
   return success();
 }
 
-void wakeThread(pthread_t thread) { pthread_kill(thread, kWakeSignal); }
+Result<Thread> Thread::start(std::function<void()> body) {
+  auto owned = std::make_unique<std::function<void()>>(std::move(body));
+  Thread thread;
+  const int error = pthread_create(
+      &thread.id_, nullptr,
+      [](void* at) -> void* {
+        const std::unique_ptr<std::function<void()>> work(static_cast<std::function<void()>*>(at));
+        (*work)();
+        return nullptr;
+      },
+      owned.get());
+  if (error != 0) return Errno(error);
+  std::ignore = owned.release();
+  thread.joinable_ = true;
+  return thread;
+}
+
+void Thread::join() {
+  if (std::exchange(joinable_, false)) pthread_join(id_, nullptr);
+}
+
+void Thread::wake() const {
+  if (joinable_) pthread_kill(id_, kWakeSignal);
+}
 
 }  // namespace unionfs::sys

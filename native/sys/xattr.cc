@@ -95,7 +95,8 @@ Status setXattr(At at, const char* name, std::string_view value, int flags) {
         return ::syscall(SYS_setxattrat, at.dir, at.name, AT_SYMLINK_NOFOLLOW, name, &args, sizeof args);
       },
       [&](const char* path, bool self) -> ssize_t {
-        return self ? ::setxattr(path, name, value.data(), value.size(), flags) : ::lsetxattr(path, name, value.data(), value.size(), flags);
+        return self ? ::setxattr(path, name, value.data(), value.size(), flags)
+                    : ::lsetxattr(path, name, value.data(), value.size(), flags);
       });
   if (rc < 0) return Errno::last();
   return success();

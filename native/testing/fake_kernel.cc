@@ -102,7 +102,9 @@ void FakeKernel::onNotify(OnNotify handler) {
   onNotify_ = std::move(handler);
 }
 
-void FakeKernel::sendRaw(const Bytes& bytes) { EXPECT_EQ(::send(kernelEnd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size())); }
+void FakeKernel::sendRaw(const Bytes& bytes) {
+  EXPECT_EQ(::send(kernelEnd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+}
 
 uint64_t FakeKernel::send(uint32_t opcode, NodeId node, const Message& message, uid_t uid, gid_t gid) {
   abi::InHeader header{};

@@ -105,10 +105,10 @@ class FakeKernel {
   Channel serverEnd_;
   std::mutex mu_;
   std::condition_variable arrived_;
-  uint64_t nextUnique_ = 2;            // guarded by mu_
-  std::map<uint64_t, Answer> answers_; // guarded by mu_
-  bool closed_ = false;                // guarded by mu_
-  OnNotify onNotify_;                  // guarded by mu_
+  uint64_t nextUnique_ = 2;             // guarded by mu_
+  std::map<uint64_t, Answer> answers_;  // guarded by mu_
+  bool closed_ = false;                 // guarded by mu_
+  OnNotify onNotify_;                   // guarded by mu_
   std::thread receiver_;
 };
 

@@ -34,7 +34,8 @@ void FaultAttempt::run(const std::function<void()>& work) {
     return;
   }
   struck_ = WIFEXITED(status) && WEXITSTATUS(status) == kDied;
-  if (!struck_ && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) recordFailure(__FILE__, __LINE__, "the child crashed by itself at call " + std::to_string(plan_.at));
+  if (!struck_ && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+    recordFailure(__FILE__, __LINE__, "the child crashed by itself at call " + std::to_string(plan_.at));
 }
 
 uint64_t forEachFault(fault::Effect effect, const std::function<void(FaultAttempt&)>& attempt, int error) {

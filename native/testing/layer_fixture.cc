@@ -173,8 +173,10 @@ TempDir::TempDir() {
 TempDir::~TempDir() {
   std::error_code ignored;
   // Trees may hold directories that bar their owner.
-  for (auto it = fs::recursive_directory_iterator(path_, fs::directory_options::skip_permission_denied, ignored); it != fs::end(it); it.increment(ignored)) {
-    if (it->is_directory(ignored) && !it->is_symlink(ignored)) fs::permissions(it->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
+  for (auto it = fs::recursive_directory_iterator(path_, fs::directory_options::skip_permission_denied, ignored); it != fs::end(it);
+       it.increment(ignored)) {
+    if (it->is_directory(ignored) && !it->is_symlink(ignored))
+      fs::permissions(it->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
   }
   fs::remove_all(path_, ignored);
 }

@@ -49,32 +49,31 @@ void expectEqual(const A& actual, const B& expected, const char* text, const cha
 
 }  // namespace unionfs::testing
 
-#define TEST(name)                                                                                         \
-  static void UNIONFS_CONCAT(testBody, __LINE__)();                                                        \
-  static const ::unionfs::testing::Registration UNIONFS_CONCAT(testRegistration, __LINE__)(                \
-      name, __FILE__, UNIONFS_CONCAT(testBody, __LINE__));                                                 \
+#define TEST(name)                                                                                                              \
+  static void UNIONFS_CONCAT(testBody, __LINE__)();                                                                             \
+  static const ::unionfs::testing::Registration UNIONFS_CONCAT(testRegistration, __LINE__)(name, __FILE__,                      \
+                                                                                           UNIONFS_CONCAT(testBody, __LINE__)); \
   static void UNIONFS_CONCAT(testBody, __LINE__)()
 
-#define EXPECT(condition)                                                             \
-  do {                                                                                \
+#define EXPECT(condition)                                                                \
+  do {                                                                                   \
     if (!(condition)) ::unionfs::testing::recordFailure(__FILE__, __LINE__, #condition); \
   } while (false)
 
 // Actual value first.
-#define EXPECT_EQ(actual, expected) \
-  ::unionfs::testing::expectEqual((actual), (expected), #actual, __FILE__, __LINE__)
+#define EXPECT_EQ(actual, expected) ::unionfs::testing::expectEqual((actual), (expected), #actual, __FILE__, __LINE__)
 
-#define REQUIRE(condition)                                                  \
-  do {                                                                      \
-    if (!(condition)) {                                                     \
-      ::unionfs::testing::recordFailure(__FILE__, __LINE__, #condition);    \
-      return;                                                               \
-    }                                                                       \
+#define REQUIRE(condition)                                               \
+  do {                                                                   \
+    if (!(condition)) {                                                  \
+      ::unionfs::testing::recordFailure(__FILE__, __LINE__, #condition); \
+      return;                                                            \
+    }                                                                    \
   } while (false)
 
 // Ends the test without a verdict; the reason is printed.
-#define SKIP(why)                           \
-  do {                                      \
-    ::unionfs::testing::recordSkip(why);    \
-    return;                                 \
+#define SKIP(why)                        \
+  do {                                   \
+    ::unionfs::testing::recordSkip(why); \
+    return;                              \
   } while (false)

@@ -55,7 +55,7 @@ export function isNativeError(error: unknown): error is NativeError {
 function descriptorBudget(): number {
   const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
   const limit = soft === undefined ? 1024 : Number(soft)
-  return Math.max(64, Math.min(8192, Math.floor((limit - descriptorsKeptFree) / 2)))
+  return Math.max(64, Math.min(2048, Math.floor((limit - descriptorsKeptFree) / 2)))
 }
 
 // By what failed and how. The first row that fits is taken. An empty `call` means that the layers could not be opened;

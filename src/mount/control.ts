@@ -9,6 +9,7 @@ export type ControlReply =
   | { readonly ok: false; readonly code: string; readonly message: string }
 
 const longestRequest = 64 * 1024
+const lastWordsMilliseconds = 200
 
 export interface ControlServer {
   close(): Promise<void>
@@ -30,13 +31,15 @@ export async function serveControl(path: string, answer: (request: ControlReques
   return {
     close: () =>
       new Promise((resolve) => {
+        // Replies that are written get a moment to be read; nobody may hold the daemon back. The timer also keeps the
+        // event loop alive: a connection that neither reads nor writes does not.
+        const timer = setTimeout(() => {
+          for (const socket of connections) socket.destroy()
+        }, lastWordsMilliseconds)
         server.close(() => {
+          clearTimeout(timer)
           resolve()
         })
-        // Replies that are written get a moment to be read; nobody may hold the daemon back.
-        setTimeout(() => {
-          for (const socket of connections) socket.destroy()
-        }, 200).unref()
       }),
   }
 }
@@ -91,9 +94,11 @@ function readLine(socket: Socket): Promise<string> {
       else if (text.length > longestRequest * 16) reject(new Error('the line is too long'))
     })
     socket.on('error', reject)
-    socket.on('close', () => {
-      reject(new Error('the connection ended early'))
-    })
+    for (const event of ['end', 'close']) {
+      socket.on(event, () => {
+        reject(new Error('the connection ended early'))
+      })
+    }
   })
 }
 

@@ -42,7 +42,10 @@ export async function serveUntilEnd(mount: LiveMount, gate: SignalGate, logger: 
       })
     })
   })
+  // Nothing else may hold the event loop in the moment between the native end and the last log line.
+  const alive = setInterval(() => undefined, 1 << 30)
   const reason = await Promise.race([mount.ended, stopped])
+  clearInterval(alive)
   logger.flush()
   return reason
 }

@@ -1,5 +1,5 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
-import { mkdirSync, rmdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
 import type { NativeMount } from '../engine/contract.js'
 import { startSession, type EngineOptions } from '../engine/session.js'
@@ -34,7 +34,7 @@ export async function mountStack(stack: StackDefinition, options: EngineOptions,
   try {
     native = await startSession(stack, options, logger)
   } catch (error) {
-    if (made !== undefined) tryRemoveDirectory(made)
+    if (made !== undefined) rmSync(made, { recursive: true, force: true }) // ours, and never used
     throw error
   }
   const info = native.info()
@@ -62,14 +62,6 @@ function makeWorkdir(stack: StackDefinition): string | undefined {
       remedy: 'name another one with --workdir',
       cause: error,
     })
-  }
-}
-
-function tryRemoveDirectory(path: string): void {
-  try {
-    rmdirSync(path)
-  } catch {
-    // something is in it, so it stays
   }
 }
 

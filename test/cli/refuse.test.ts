@@ -108,7 +108,7 @@ t.test('an upper on a filesystem that cannot carry one is refused', { skip }, (t
   run('mkdir', [join(dir, 'ro/upper')])
   run('mount', ['-o', 'remount,ro', join(dir, 'ro')])
   refused(t, unionfs(['mount', lowers, join(dir, 'ro/upper'), mnt]), /upper .* lies on a read-only filesystem; /)
-  refused(t, unionfs(['mount', lowers, '/proc/self/fd', mnt]), /upper /)
+  refused(t, unionfs(['mount', lowers, '/proc/sys', mnt]), /(upper|work directory) \(.*\): .*\((EPERM|EACCES|ENOENT|EROFS)\); /)
   t.end()
 })
 
@@ -152,8 +152,8 @@ t.test('a refusal leaves no mount, no daemon and no work directory', (t) => {
 
 t.test('a failure of mount(2) itself leaves no mount, no daemon and no work directory', { skip }, (t) => {
   const { dir, lowers, upper, mnt } = makeStack(t)
-  // Without any capability, without /dev/fuse and without fusermount3 nothing can be mounted.
-  const script = `mount -t tmpfs none /dev && exec setpriv --reuid 12345 --clear-groups --bounding-set -all "$@"`
+  // A user without a name and without capabilities: fusermount3 refuses him, and mount(2) does too.
+  const script = `exec setpriv --reuid 12345 --clear-groups --bounding-set -all "$@"`
   run('chmod', ['-R', 'a+rwX', dir])
   const result = run('unshare', ['-m', 'sh', '-c', script, 'sh', command, 'mount', lowers, upper, mnt])
   t.equal(result.status, 1)

@@ -31,6 +31,12 @@ export const DIFFERENCES = {
     'new', 'either', 'new', 'old'),
   'lower hard links after copy-up': union<'kept' | 'broken'>(
     'kernel overlayfs keeps them only with index=on', 'kept', 'broken', 'kept'),
+  'truncation to the present size': union<'moves' | 'stays'>(
+    'with its write-back cache the kernel keeps the times of files itself, and truncate(2) to the present size does not move them there',
+    'moves', 'moves', 'stays', 'moves'),
+  'opening an append-only file for rewriting': union<'refused' | 'accepted'>(
+    'without an OPEN request nobody can refuse it; the write-back of anything but an append is refused instead',
+    'refused', 'refused', 'accepted', 'refused'),
   'link count of an open lower file that was removed': union<number>(
     'kernel overlayfs shows the count of the lower file, which is still there', 0, 1, 0),
 } satisfies Record<string, Row<unknown>>

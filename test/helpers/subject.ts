@@ -40,6 +40,8 @@ export interface StackOptions {
   // Every lower lies on a filesystem of its own: tmpfs, or ramfs, which knows no attributes.
   severalDevices?: boolean
   lowerFilesystem?: 'tmpfs' | 'ramfs'
+  // The daemon of unionfs may open no more files than this.
+  openFiles?: number
   // Extra words for the mount command of unionfs and extra -o options for kernel overlayfs.
   unionfsArgs?: string[]
   overlayOptions?: string[]
@@ -167,7 +169,9 @@ function mountUnionfs(kind: Kind, root: string, union: UnionPaths, options: Stac
   if (options.readOnly !== true) args.push('--workdir', union.work)
   const log = process.env['UNIONFS_TEST_LOG']
   if (log !== undefined) args.push('--log', log, '--log-level', 'debug')
-  run(COMMAND, [...args, ...(options.unionfsArgs ?? [])])
+  args.push(...(options.unionfsArgs ?? []))
+  if (options.openFiles === undefined) run(COMMAND, args)
+  else run('sh', ['-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', COMMAND, ...args])
 }
 
 // Leaves the work directory to the next mount. Unionfs is unmounted by its own command, which waits for its daemon.
@@ -176,8 +180,16 @@ export function unmountStack(kind: Kind, root: string): void {
   else if (kind !== 'plain') run(COMMAND, ['umount', root])
 }
 
+// A stack that can't be unmounted in the ordinary way is taken away all the same, and the failure is passed on.
 export function removeStack(stack: Stack, base: string): void {
-  stack.unmount()
+  try {
+    stack.unmount()
+  } finally {
+    clearAway(base)
+  }
+}
+
+function clearAway(base: string): void {
   for (const at of mountsBelow(base)) run('umount', ['-l', at])
   rmSync(base, { recursive: true, force: true })
 }

@@ -74,15 +74,24 @@ async function runOwn(item: Case, subject: Kind, name: string, own: StackOptions
   placeCase(layers, name, item.spec)
   const at = join(base, `own-${name}`)
   const stack = makeStack(subject, at, layers, own)
-  try {
-    const remount = (): void => {
-      stack.unmount()
-      stack.mount()
-    }
-    await runCase(item, new Fixture(subject, join(stack.root, name), unionOf(stack, name), remount))
-  } finally {
-    removeStack(stack, at)
+  const remount = (): void => {
+    stack.unmount()
+    stack.mount()
   }
+  const outcome = await settled(runCase(item, new Fixture(subject, join(stack.root, name), unionOf(stack, name), remount)))
+  try {
+    removeStack(stack, at)
+  } catch (error) {
+    // What the case itself found comes first: a failed case often leaves files open.
+    if (outcome.ok) throw error
+  }
+  if (!outcome.ok) throw outcome.error
+}
+
+type Settled = { ok: true } | { ok: false; error: unknown }
+
+function settled(work: Promise<void>): Promise<Settled> {
+  return work.then((): Settled => ({ ok: true }), (error: unknown): Settled => ({ ok: false, error }))
 }
 
 async function attempt(item: Case, position: number, subject: Kind, shared: Stack): Promise<void> {

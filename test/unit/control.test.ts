@@ -1,5 +1,5 @@
 // control - questions and answers over the socket of a daemon.
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { ask, isListening, serveControl } from '../../src/mount/control.js'
@@ -29,10 +29,20 @@ t.test('nobody there, silence and nonsense are UNREACHABLE', async (t) => {
   nonsense.close()
 })
 
+t.test('askers that say nothing do not keep the server from closing', async (t) => {
+  const path = join(shortDir(t), 's')
+  const server = await serveControl(path, () => Promise.resolve({ ok: true }))
+  for (let i = 0; i < 10; i++) t.ok(await isListening(path))
+  const idle = createConnection(path)
+  idle.on('error', () => undefined)
+  await new Promise((resolve) => idle.on('connect', resolve))
+  await server.close()
+  idle.destroy()
+})
+
 t.test('a nonsense question is answered and harms nobody', async (t) => {
   const path = join(shortDir(t), 's')
   const server = await serveControl(path, () => Promise.resolve({ ok: true }))
-  const { createConnection } = await import('node:net')
   const answer = await new Promise<string>((resolve) => {
     const socket = createConnection(path)
     socket.on('data', (chunk) => {

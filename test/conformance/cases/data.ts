@@ -146,7 +146,8 @@ f.it('truncate through a symlink reaches the target', { lower: { l: symlink('a')
 f.it('truncating to the same size still moves the modification time', { lower: { a: 'abc' } }, (fx) => {
   const before = lstat(fx.path('a')).mtime
   posix.truncate(fx.path('a'), 3)
-  assert.ok(lstat(fx.path('a')).mtime > before)
+  const moved = lstat(fx.path('a')).mtime > before
+  assert.equal(moved ? 'moves' : 'stays', fx.expected('truncation to the present size'))
 })
 
 f.it('writing moves mtime and ctime, reading neither', { upper: { a: 'abc' } }, (fx) => {

@@ -172,3 +172,26 @@ f.it('the root of the mount has stable numbers and can be listed, read and chang
   assert.equal(lstat(top).mode & 0o7777, 0o750)
   assert.equal(lstat(top).ino, before.ino)
 })
+
+f.it('the times of a written file are after a remount what they were before', { own: {}, lower: { a: 'x', b: 'y' } }, (fx) => {
+  append(fx.path('a'), 'more')
+  put(fx.path('n'), 'new')
+  withFd(fx.path('b'), O.RDWR, (fd) => { posix.pwrite(fd, 'changed', 0) })
+  const times = (): bigint[] => ['a', 'b', 'n'].map((name) => lstat(fx.path(name)).mtime)
+  const before = times()
+  fx.remount()
+  assert.deepEqual(times(), before)
+})
+
+f.it('a time that was set stays over a remount, whatever was written before', { own: {}, lower: { a: 'x', b: 'y' } }, (fx) => {
+  append(fx.path('a'), 'more')
+  posix.utimens(fx.path('a'), 5_000_000_005n, 6_000_000_006n)
+  withFd(fx.path('b'), O.RDWR, (fd) => {
+    posix.pwrite(fd, 'changed', 0)
+    posix.utimens(fd, 5_000_000_005n, 7_000_000_007n)
+  })
+  put(fx.path('n'), 'new')
+  posix.utimens(fx.path('n'), 5_000_000_005n, 8_000_000_008n)
+  fx.remount()
+  assert.deepEqual(['a', 'b', 'n'].map((name) => lstat(fx.path(name)).mtime), [6_000_000_006n, 7_000_000_007n, 8_000_000_008n])
+})
