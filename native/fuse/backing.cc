@@ -92,7 +92,11 @@ Result<abi::OpenOut> BackingMap::open(const Caller& caller, NodeId node, OpenFla
     TRY_ASSIGN(const Attr attr, overlay_.getattr(node));
     if (losesPrivilegesOnWrite(attr)) {
       TRY(overlay_.openData(caller, node, flags));  // copies up, or tells to look up again
-      return directOpen();
+      auto shared = tryShare(node, flags);
+      if (!shared) return directOpen();
+      // A node with a backing takes no open without it; DIRECT_IO still sends reads and writes to the server.
+      shared->open_flags |= abi::fopen::kDirectIo;
+      return *shared;
     }
   }
   if (auto shared = tryShare(node, flags)) return *shared;

@@ -42,6 +42,8 @@ void readXattrMarks(int dir, std::string_view names, DirMarks& marks) {
       marks.mayHoldXattrWhiteouts |= value == 'x';
     } else if (name == "trusted.overlay.impure" || name == "user.overlay.impure") {
       marks.impure = true;
+    } else if (name == "trusted.overlay.redirect" || name == "user.overlay.redirect") {
+      marks.redirected = true;
     }
   }
 }

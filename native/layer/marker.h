@@ -44,6 +44,7 @@ struct DirMarks {
   bool opaque = false;
   bool mayHoldXattrWhiteouts = false;
   bool impure = false;
+  bool redirected = false;  // overlay.redirect: its lower part lies elsewhere (kernel overlayfs with redirect_dir=on)
 };
 // `dir` is open for reading or O_PATH.
 Result<DirMarks> readDirMarks(int dir);

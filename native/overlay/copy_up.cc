@@ -24,8 +24,10 @@ namespace {
 // Copies larger than this let another thread serve meanwhile.
 constexpr uint64_t kQuickCopy = 256 << 10;
 
-// The lower file's handle as origin mark; a filesystem without handles just has none.
-Status markOrigin(OverlayState& state, At lower, LayerIndex layer, At copy) {
+// The lower file's handle as origin mark; a filesystem without handles just has none, and neither has a copy that
+// breaks a hard link. Linux: fs/overlayfs/copy_up.c:ovl_copy_up_one().
+Status markOrigin(OverlayState& state, At lower, const sys::Stat& stat, LayerIndex layer, At copy) {
+  if (!stat.isDir() && stat.nlink > 1) return success();
   const auto handle = sys::fileHandle(lower);
   if (!handle.ok()) return success();
   const auto marked = marker::writeOrigin(copy, state.work().features().xattrs, *handle, state.stack->layer(layer).uuid());
@@ -56,7 +58,7 @@ Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& n
   TRY(sys::mkdir(state.work().at(staged), 0700));
   const auto fill = [&]() -> Result<Fd> {
     TRY_ASSIGN(Fd made, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
-    TRY(markOrigin(state, {source->get(), ""}, lower, {made.get(), ""}));
+    TRY(markOrigin(state, {source->get(), ""}, stat, lower, {made.get(), ""}));
     TRY(copyMetadata({source->get(), ""}, stat, {made.get(), ""}));
     TRY_ASSIGN(const FdRef target, dirFd(state, parent, kUpperLayer));
     const KeepTimes times(target->get());
@@ -152,7 +154,7 @@ Result<Staged> stageRegular(OverlayState& state, const Caller& caller, const Sou
   const At copy{staged.file.get(), ""};
   const auto fill = [&]() -> Status {
     TRY(fillRegular(state, caller, source, staged.file.get(), std::min(source.stat.size, extent.bytes)));
-    TRY(markOrigin(state, source.place.at(), source.layer, copy));
+    TRY(markOrigin(state, source.place.at(), source.stat, source.layer, copy));
     TRY(copyMetadata(source.place.at(), source.stat, copy));
     if (state.options.isVolatile) return success();
     aboutToBlock();
@@ -176,7 +178,7 @@ Result<Staged> stageSpecial(OverlayState& state, const Source& source) {
     } else {
       TRY(sys::mknod(at, source.stat.mode & (S_IFMT | 0777U), source.stat.rdev));
     }
-    TRY(markOrigin(state, source.place.at(), source.layer, at));
+    TRY(markOrigin(state, source.place.at(), source.stat, source.layer, at));
     TRY(copyMetadata(source.place.at(), source.stat, at));
     TRY_ASSIGN(staged.file, sys::open(at, O_PATH));
     return success();

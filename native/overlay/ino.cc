@@ -13,7 +13,8 @@ namespace {
 constexpr unsigned kFilesystemShift = 56;
 
 // The inode number of the lower file a copy was made of: the file of the same name when its handle is the origin,
-// else whatever the handle leads to (the copy was renamed), where we may open handles.
+// else whatever the handle leads to (the copy was renamed), where we may open handles. A lower with several names is no
+// origin: the names that were not copied still show its number.
 std::optional<uint64_t> originIno(OverlayState& state, Inode& dir, const CName& name) {
   const auto upperDir = dirFd(state, dir, kUpperLayer);
   if (!upperDir.ok()) return std::nullopt;
@@ -24,7 +25,7 @@ std::optional<uint64_t> originIno(OverlayState& state, Inode& dir, const CName& 
     const auto& [layer, stat] = **lower;
     if (const auto fd = dirFd(state, dir, layer); fd.ok()) {
       const auto handle = sys::fileHandle({(*fd)->get(), name.c_str()});
-      if (handle.ok() && *handle == *origin) return composeIno(state, layer, stat.ino);
+      if (handle.ok() && *handle == *origin) return stat.nlink == 1 ? std::optional(composeIno(state, layer, stat.ino)) : std::nullopt;
     }
   }
   if (!state.canOpenByHandle) return std::nullopt;
@@ -35,7 +36,7 @@ std::optional<uint64_t> originIno(OverlayState& state, Inode& dir, const CName& 
     asked[candidate.filesystem()] = true;
     const auto fd = sys::openByHandle(candidate.root(), *origin);
     if (!fd.ok()) continue;
-    if (const auto stat = sys::stat({fd->get(), ""}); stat.ok()) return composeIno(state, layer, stat->ino);
+    if (const auto stat = sys::stat({fd->get(), ""}); stat.ok() && stat->nlink == 1) return composeIno(state, layer, stat->ino);
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "layer/marker.h"
 #include "overlay/attr.h"
 #include "overlay/hardlink.h"
@@ -52,8 +53,16 @@ Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const C
   return answer;
 }
 
+// Showing such a directory without its moved part would show it empty. Linux: namei.c:ovl_lookup_layers(), "refusing to
+// follow redirect".
+Errno refuseRedirect(const OverlayState& state, LayerIndex layer, const CName& name) {
+  log::write(log::Level::warn, "refusing a directory with a redirect; redirects are not followed",
+             {{"layer", state.stack->layer(layer).path()}, {"name", name.view()}});
+  return Errno(EPERM);
+}
+
 // Adds a directory of `layer` to the merge; true when an opaque mark ends it.
-Result<bool> takeDirectory(Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd, const CName& name, bool moreBelow) {
+Result<bool> takeDirectory(const OverlayState& state, Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd, const CName& name, bool moreBelow) {
   if (found.layers.empty()) {
     found.top = layer;
     found.stat = stat;
@@ -67,6 +76,7 @@ Result<bool> takeDirectory(Resolution& found, LayerIndex layer, const sys::Stat&
   if (fd.failsWith(EACCES)) fd = sys::open({parentFd, name.c_str()}, O_PATH | O_DIRECTORY);
   TRY(fd);
   TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get()));
+  if (marks.redirected && !marks.opaque) return refuseRedirect(state, layer, name);
   if (layer == kUpperLayer) found.impure = marks.impure;
   if (marks.mayHoldXattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
   found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
@@ -103,7 +113,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
       break;
     }
     if (answer.opinion == Opinion::dir) {
-      TRY_ASSIGN(const bool ends, takeDirectory(found, layer, answer.stat, (*fd)->get(), name, !isLast));
+      TRY_ASSIGN(const bool ends, takeDirectory(state, found, layer, answer.stat, (*fd)->get(), name, !isLast));
       if (ends) break;
     }
     if (answer.whiteoutFile) break;

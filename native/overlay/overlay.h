@@ -5,12 +5,14 @@
 // tree on a mount without an upper fail with EROFS.
 //
 // Lock order (take downwards only):
-//   rename_mu_            shared by verbs that add or remove a name; exclusive for renames across directories and of
-//                         directories, so that no ancestor moves while a path is walked
-//     DirState::mu        parent before child; two directories at once only under rename_mu_ exclusive
-//       Inode::copyMu     held across staging by the one copier; others read the published `real` state
-//         leaves          inode-table shard, descriptor caches, statistics: no system call inside except close
-// File data is copied under copyMu alone: one big copy-up stops nobody but those who wait for that very file.
+//   Inode::copyMu           held across staging and publishing by the one copier
+//     rename_mu_            shared by every verb that walks or changes names; exclusive for rename, so that no ancestor
+//                           moves while a path is walked
+//       DirState::mu        parent before child; two unrelated directories at once only under rename_mu_ exclusive
+//         Inode::timesMu    held while data changes and while times are set, where the kernel keeps the times
+//           leaves          Inode::mu, inode-table, descriptor caches, listings: no system call inside except close
+// copyMu comes first because a copy is staged with no other lock held and published under its parent's: file data is
+// copied under copyMu alone, and one big copy-up stops nobody but those who wait for that very file.
 //
 // Files: lookup.cc readdir.cc | create.cc remove.cc rename.cc | copy_up.cc | attr.cc xattr.cc file.cc | ino.cc
 #pragma once

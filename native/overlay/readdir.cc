@@ -71,9 +71,14 @@ Status Overlay::readdirPlus(NodeId node, uint64_t cookie, const DirPlusSink& sin
     for (const IndexEntry* at = index.after(std::max(cookie, kDotDotCookie)); at != nullptr; at = index.after(at->cookie)) {
       if (!at->visible()) continue;
       TRY_ASSIGN(const CName name, CName::of(index.nameOf(*at)));
-      TRY_ASSIGN(NameView view, viewName(state, *dir, name));
-      if (!view.found) continue;
-      TRY_ASSIGN(const Entry entry, entryFor(state, *dir, name, std::move(*view.found)));
+      auto view = viewName(state, *dir, name);
+      if (!view.ok()) {
+        // A name that cannot be looked up is still a name.
+        if (!sink({name.view(), composeIno(state, at->top, at->ino), at->cookie, at->type}, nullptr)) break;
+        continue;
+      }
+      if (!view->found) continue;
+      TRY_ASSIGN(const Entry entry, entryFor(state, *dir, name, std::move(*view->found)));
       if (sink({name.view(), entry.attr.ino, at->cookie, at->type}, &entry)) continue;
       state.table.forget(entry.node, 1);
       break;

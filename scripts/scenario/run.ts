@@ -39,8 +39,9 @@ export function run(program: string, args: readonly string[], options: RunOption
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
-  const stdout = result.stdout ?? ''
-  const output = stdout + (result.stderr ?? '')
+  const started = result.error === undefined
+  const stdout = started ? result.stdout : ''
+  const output = started ? stdout + result.stderr : ''
   const shown = ([program, ...args].join(' ').split('\n', 1)[0] ?? program).slice(0, 600)
   if (options.logFile !== undefined) appendFileSync(options.logFile, `$ ${shown}\n${output}\n`)
   if (result.error !== undefined) throw new CommandError(shown, result.status, describe(result.error, timeoutMs), output)

@@ -170,6 +170,7 @@ int runStress(const Options& options) {
 }  // namespace
 
 int main(int count, char** words) {
+  std::signal(SIGPIPE, SIG_IGN);  // a fifo of the shared tree may lose its reader at any moment
   const Options options = parse(count, words);
   if (options.verb == "run") return runStress(options);
   if (options.verb != "prepare") usage();

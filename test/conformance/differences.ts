@@ -37,6 +37,8 @@ export const DIFFERENCES = {
   'opening an append-only file for rewriting': union<'refused' | 'accepted'>(
     'without an OPEN request nobody can refuse it; the write-back of anything but an append is refused instead',
     'refused', 'refused', 'accepted', 'refused'),
+  'looking up a directory with a redirect': union<'followed' | 'refused'>(
+    'redirects are not built yet, and without its moved part the directory would look empty', 'followed', 'followed', 'refused'),
   'link count of an open lower file that was removed': union<number>(
     'kernel overlayfs shows the count of the lower file, which is still there', 0, 1, 0),
 } satisfies Record<string, Row<unknown>>

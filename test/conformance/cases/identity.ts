@@ -1,7 +1,7 @@
 // identity - inode and device numbers, statx fields, statfs: equal where they must be, unique where they must be.
 import assert from 'node:assert/strict'
 import { family } from '../../helpers/case.js'
-import { append, assertNear, ino, link, now, put, unlink } from '../../helpers/files.js'
+import { append, assertNear, ino, link, now, put, text, unlink } from '../../helpers/files.js'
 import { AT, listDirectory, lstat, O, posix, S, STATX, withFd } from '../../helpers/posix.js'
 import { dir, hardLink, symlink, whiteout, type Tree } from '../../helpers/tree.js'
 
@@ -73,6 +73,13 @@ f.it('inode numbers are the same after a remount, copied-up files included', { o
   assert.deepEqual(all.map((name) => ino(fx.path(name))), before)
   fx.remount()
   assert.deepEqual(all.map((name) => ino(fx.path(name))), before)
+})
+
+f.it('a hard link that was broken by a copy-up is two files after a remount', { own: {}, lower: { b: 'x', c: hardLink('b') }, needs: ['union'] }, (fx) => {
+  append(fx.path('b'), 'y')
+  fx.remount()
+  if (text(fx.path('c')) === text(fx.path('b'))) return
+  assert.notEqual(lstat(fx.path('b')).ino, lstat(fx.path('c')).ino)
 })
 
 f.it('everything done before a remount is there after it', { own: {}, lower: { a: 'x', b: 'y', d: dir({ c: 'z', e: dir() }) } }, (fx) => {

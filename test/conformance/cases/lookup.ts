@@ -164,6 +164,13 @@ f.it('an empty file marked by the whiteout xattr hides its name',
     assert.deepEqual(names(fx.path('d')), ['b'])
   })
 
+f.it('a directory with a redirect is refused or followed, and listed',
+  { lower: { old: dir({ a: 'x' }) }, upper: { d: dir({}, { xattrs: { 'trusted.overlay.redirect': 'old' } }), e: '' }, needs: ['union'] }, (fx) => {
+    assert.deepEqual(names(fx.root), ['d', 'e', 'old'])
+    if (fx.expected('looking up a directory with a redirect') === 'refused') fx.fails('EPERM', () => lstat(fx.path('d')))
+    else assert.equal(lstat(fx.path('d')).mode & S.IFMT, S.IFDIR)
+  })
+
 f.it('xattrs that mark layers are not shown', { lower: { d: dir({ a: '' }) }, upper: { d: opaque({}) } }, (fx) => {
   assert.deepEqual(xattrNames(fx.path('d')), [])
   fx.fails('ENODATA', () => posix.getxattr(fx.path('d'), 'trusted.overlay.opaque'))
