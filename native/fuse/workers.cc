@@ -95,7 +95,7 @@ void Workers::endConnection(Errno why) {
   const std::lock_guard lock(mu_);
   if (ended_.exchange(true)) return;
   reason_ = why == ENODEV ? "unmounted" : why == ECANCELED ? "stopped" : "connection aborted (errno " + std::to_string(why.value()) + ")";
-  place_.notify_all();
+  for (Worker& worker : workers_) worker.wake.notify_all();
 }
 
 // --- the threads
@@ -171,11 +171,11 @@ void Workers::leave(Worker& worker, std::unique_lock<std::mutex>& lock) {
 bool Workers::follow(Worker& worker, std::unique_lock<std::mutex>& lock) {
   if (std::exchange(worker.heldUp, false)) --heldUp_;
   while (!ended_ && readers_ >= wantedReaders_) {
-    ++idle_;
-    const auto woken = place_.wait_for(lock, kIdleLife);
-    --idle_;
-    const bool unused = woken == std::cv_status::timeout && readers_ >= wantedReaders_;
-    if (unused && idle_ > 0) return false;
+    idle_.push_back(&worker);
+    worker.called = false;
+    const bool needed = worker.wake.wait_for(lock, kIdleLife, [&] { return worker.called || ended_; });
+    std::erase(idle_, &worker);
+    if (!needed && readers_ >= wantedReaders_ && !idle_.empty()) return false;
   }
   if (ended_) return false;
   ++readers_;
@@ -236,8 +236,11 @@ void Workers::handOver(Worker& worker) {
 
 void Workers::fillPlacesLocked() {
   if (readers_ >= wantedReaders_) return;
-  if (idle_ > 0) {
-    place_.notify_one();
+  if (!idle_.empty()) {
+    Worker* next = idle_.back();
+    idle_.pop_back();
+    next->called = true;
+    next->wake.notify_one();
   } else if (running_ - heldUp_ < maxThreads_ && running_ < kThreadLimit && !spawnLocked()) {
     log::write(log::Level::warn, "no further serving thread", {{"threads", running_}});
   }

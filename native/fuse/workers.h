@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "fuse/channel.h"
 #include "fuse/in_flight.h"
@@ -64,6 +65,8 @@ class Workers {
     sys::PageBuffer in, out;
     sys::Thread thread;                // guarded by mu_
     Life life = Life::absent;          // guarded by mu_
+    std::condition_variable wake;      // called, or the end has come
+    bool called = false;               // guarded by mu_: to take a reader's place
     bool heldUp = false;               // guarded by mu_: gave the reading away for the request it serves
     std::atomic<bool> reading{false};  // holds a reader's place
     // Twice the number of requests begun, and one more while the last of them is served. The watchdog compares.
@@ -102,12 +105,12 @@ class Workers {
   OnEnd onEnd_;
 
   mutable std::mutex mu_;
-  std::condition_variable place_;  // a reader's place is free, or the end has come
   std::condition_variable left_;   // a thread has left
   std::array<Worker, kThreadLimit> workers_;
   unsigned running_ = 0;  // guarded by mu_, as all below
   unsigned heldUp_ = 0;
-  unsigned idle_ = 0;
+  // Who waits for a place. The last to come is called first, so that threads beyond what is needed grow old and end.
+  std::vector<Worker*> idle_;
   unsigned readers_ = 0;
   unsigned wantedReaders_ = 1;
   std::string reason_;
