@@ -105,7 +105,7 @@ class Workers {
   OnEnd onEnd_;
 
   mutable std::mutex mu_;
-  std::condition_variable left_;   // a thread has left
+  std::condition_variable left_;  // a thread has left
   std::array<Worker, kThreadLimit> workers_;
   unsigned running_ = 0;  // guarded by mu_, as all below
   unsigned heldUp_ = 0;

@@ -29,6 +29,10 @@ Status makeDirIfAbsent(At at) {
   return success();
 }
 
+void logLitter(const char* name, Errno error) {
+  log::write(log::Level::warn, "a whiteout that hides nothing stays in the upper", {{"name", name}, {"errno", error.value()}});
+}
+
 bool isUncleanVolatile(int work) {
   const auto incompat = openDir({work, kIncompat});
   return incompat.ok() && sys::exists({incompat->get(), kVolatile});
@@ -136,10 +140,10 @@ Status WorkDir::createWhiteoutFile(At target) {
   return success();
 }
 
-Status WorkDir::removeWhiteoutFile(At target) {
+// A mark beside a name that is there hides nothing above this layer, so a failure only leaves litter.
+void WorkDir::removeWhiteoutFile(At target) {
   const auto removed = sys::unlink({target.dir, marker::whiteoutFileFor(target.name).c_str()});
-  if (!removed.ok() && !meansAbsent(removed.error())) return removed;
-  return success();
+  if (!removed.ok() && !meansAbsent(removed.error())) logLitter(target.name, removed.error());
 }
 
 Status WorkDir::whiteoutAbsent(At target) {
@@ -193,13 +197,15 @@ Status WorkDir::publish(const std::string& staged, At target, UpperName was, boo
     return success();
   }
   TRY(sys::rename(at(staged), target));
-  return was == UpperName::whiteoutFile ? removeWhiteoutFile(target) : success();
+  if (was == UpperName::whiteoutFile) removeWhiteoutFile(target);
+  return success();
 }
 
 Status WorkDir::publishTemporary(int fd, At target, UpperName was) {
   if (was != UpperName::whiteoutDevice) {
     TRY(sys::link({fd, ""}, target));
-    return was == UpperName::whiteoutFile ? removeWhiteoutFile(target) : success();
+    if (was == UpperName::whiteoutFile) removeWhiteoutFile(target);
+    return success();
   }
   const std::string staged = newName();
   TRY(sys::link({fd, ""}, at(staged)));
@@ -216,17 +222,21 @@ Status WorkDir::renameLeavingWhiteout(At from, At to, UpperName toWas, bool isDi
   // The whiteout that lies at the target is as good as a new one: swapping the two is one step.
   if (toWas == UpperName::whiteoutDevice) return sys::rename(from, to, RENAME_EXCHANGE);
   TRY(sys::rename(from, to, RENAME_WHITEOUT));
-  return toWas == UpperName::whiteoutFile ? removeWhiteoutFile(to) : success();
+  if (toWas == UpperName::whiteoutFile) removeWhiteoutFile(to);
+  return success();
 }
 
 Status WorkDir::renamePlain(At from, At to, UpperName toWas, bool isDir) {
   if (toWas == UpperName::whiteoutDevice && isDir) {
     TRY(sys::rename(from, to, RENAME_EXCHANGE));
-    // The whiteout now hides nothing at `from`. Left there by a crash it is harmless.
-    return sys::unlink(from);
+    // The whiteout now hides nothing at `from`. Left there it is harmless.
+    const auto removed = sys::unlink(from);
+    if (!removed.ok()) logLitter(from.name, removed.error());
+    return success();
   }
   TRY(sys::rename(from, to));
-  return toWas == UpperName::whiteoutFile ? removeWhiteoutFile(to) : success();
+  if (toWas == UpperName::whiteoutFile) removeWhiteoutFile(to);
+  return success();
 }
 
 }  // namespace unionfs

@@ -83,7 +83,7 @@ class WorkDir {
   Status makeSharedWhiteout();
   Status linkWhiteout(At target);
   Status createWhiteoutFile(At target);
-  Status removeWhiteoutFile(At target);
+  static void removeWhiteoutFile(At target);
 
   Fd base_;       // WORKDIR, locked
   Fd work_;       // WORKDIR/work

@@ -71,13 +71,17 @@ namespace {
 
 Status changeSize(OverlayState& state, const Caller& caller, const InodeRef& inode, const AttrChange& change) {
   if (!inode->isRegular()) return inode->isDir() ? Errno(EISDIR) : Errno(EINVAL);
-  if (state.kernelKeepsTimes && !change.mtime) {
+  if (state.kernelKeepsTimes && !change.mtime && !change.killPrivileges) {
     // Cutting to the present size would move the mtime here and not in the kernel, which says so when it moves.
     const TreeLock tree(state.renameMu);
     TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
     if (stat.size == *change.size) return success();
   }
   TRY(copyUpFile(state, caller, inode, {*change.size}));
+  if (inode->lowerBackings.load() > 0) {
+    TRY(giveNewIdentity(state, inode));
+    return Errno(ESTALE);  // the kernel looks the path up again and repeats
+  }
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, true));
   TRY(sys::truncate(fd->get(), *change.size));
   return change.killPrivileges ? killPrivileges(fd->get()) : success();
@@ -111,7 +115,7 @@ Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChang
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   if (change.size) TRY(state.noteUpper(changeSize(state, caller, inode, change), "truncate"));
   TRY(copyUp(state, caller, inode));
-  settleHardlinks(state);
+  static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
   const TreeLock tree(state.renameMu);
   TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
@@ -159,8 +163,8 @@ Status Overlay::setFlags(const Caller& caller, NodeId node, uint32_t flags) {
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   if (!inode->isDir() && !inode->isRegular()) return Errno(ENOTTY);
   TRY(copyUp(state, caller, inode));
-  settleHardlinks(state);
-  state.dataFds.drop({inode->id, 0});  // opened under other rules
+  static_cast<void>(settleHardlinks(state));  // logged
+  state.dataFds.drop({inode->id, 0});         // opened under other rules
   const TreeLock tree(state.renameMu);
   return withPlace(state, *inode, [&](At at) -> Status {
     if (inode->isDir()) return sys::setFlags(at.dir, flags);

@@ -15,6 +15,7 @@
 #include "sys/handle.h"
 #include "sys/io.h"
 #include "sys/open.h"
+#include "sys/process.h"
 #include "sys/tree.h"
 
 namespace unionfs {
@@ -136,7 +137,11 @@ Result<Source> openSource(OverlayState& state, Inode& inode) {
 
 Status fillRegular(OverlayState& state, const Caller& caller, const Source& source, int to, uint64_t size) {
   if (size > kQuickCopy) aboutToBlock();
-  const auto goOn = [&caller] { return caller.interrupted == nullptr || !caller.interrupted->load(std::memory_order_relaxed); };
+  // Any signal interrupts a request; only a deadly one ends a copy-up, as in the kernel.
+  const auto goOn = [&caller] {
+    const bool interrupted = caller.interrupted != nullptr && caller.interrupted->load(std::memory_order_relaxed);
+    return !interrupted || !sys::isBeingKilled(caller.pid);
+  };
   TRY(sys::copyData(source.data.get(), to, size, goOn));
   state.copyUpBytes.fetch_add(size, std::memory_order_relaxed);
   return success();
@@ -218,6 +223,12 @@ std::optional<Parent> liveName(Inode& inode) {
   return std::nullopt;
 }
 
+bool isLive(Inode& inode, const Parent& where) {
+  const std::lock_guard lock(inode.mu);
+  return std::ranges::any_of(
+      inode.links, [&where](const Link& link) { return !link.gone && link.parent == where.dir && link.name == where.name.view(); });
+}
+
 // A file whose names are gone gets its copy without a name.
 Status publishOrphan(OverlayState& state, const InodeRef& inode, const Source& source, Staged& staged) {
   TRY_ASSIGN(const sys::Stat upper, sys::stat({staged.file.get(), ""}));
@@ -236,11 +247,16 @@ Status publishOrphan(OverlayState& state, const InodeRef& inode, const Source& s
 
 Status publishFile(OverlayState& state, const InodeRef& inode, const Source& source, Staged& staged) {
   const TreeLock tree(state.renameMu);
-  auto where = liveName(*inode);
-  if (!where) return publishOrphan(state, inode, source, staged);
-  TRY(copyUpDir(state, *where->dir));
-  const std::unique_lock lock(where->dir->dir->mu);
-  if (!liveName(*inode)) return publishOrphan(state, inode, source, staged);
+  std::optional<Parent> where;
+  std::unique_lock<std::shared_mutex> lock;
+  for (;;) {
+    where = liveName(*inode);
+    if (!where) return publishOrphan(state, inode, source, staged);
+    TRY(copyUpDir(state, *where->dir));
+    lock = std::unique_lock(where->dir->dir->mu);
+    if (isLive(*inode, *where)) break;
+    lock.unlock();
+  }
   TRY_ASSIGN(const FdRef dir, dirFd(state, *where->dir, kUpperLayer));
   const At target{dir->get(), where->name.c_str()};
   {
@@ -278,7 +294,7 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
   TRY_ASSIGN(const Source source, openSource(state, *inode));
   auto staged =
       state.retryWhenFull([&] { return inode->isRegular() ? stageRegular(state, caller, source, extent) : stageSpecial(state, source); });
-  if (!staged.ok()) return state.noteUpperError(staged.error(), "copy-up");
+  if (!staged.ok()) return staged.error();  // by the lower as well as by the upper
   const auto published = publishFile(state, inode, source, *staged);
   if (!published.ok() && !staged->name.empty()) state.work().discard(staged->name);
   return state.noteUpper(published, "copy-up");

@@ -38,7 +38,7 @@ Status imitateParent(OverlayState& state, const std::string& stage, int parent) 
   TRY(sys::mkdir(state.work().at(stage), 0700));
   TRY_ASSIGN(const Fd dir, sys::open(state.work().at(stage), O_RDONLY | O_DIRECTORY));
   const At at{dir.get(), ""};
-  TRY(sys::chown(at, std::nullopt, stat.gid));
+  if ((stat.mode & S_ISGID) != 0) TRY(sys::chown(at, std::nullopt, stat.gid));
   TRY(sys::chmod(at, 0700U | (stat.mode & S_ISGID)));
   const auto acl = sys::getXattr({parent, ""}, kDefaultAcl);
   if (acl.ok()) TRY(sys::setXattr(at, kDefaultAcl, *acl));
@@ -177,7 +177,7 @@ Result<Entry> Overlay::link(const Caller& caller, NodeId node, NodeId newParent,
   TRY_ASSIGN(const InodeRef dir, state.findDir(newParent));
   TRY_ASSIGN(const CName name, CName::of(newName));
   TRY(copyUpFile(state, caller, inode));
-  settleHardlinks(state);
+  static_cast<void>(settleHardlinks(state));  // logged
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *dir));
   const std::unique_lock lock(dir->dir->mu);

@@ -26,7 +26,7 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
   const TreeLock tree(state.renameMu);
   const bool upper = inode->inUpper();
   TRY_ASSIGN(Fd fd, withPlace(state, *inode, [&](At at) -> Result<Fd> {
-               TRY_ASSIGN(Fd opened, sys::openData(at, writable));
+               TRY_ASSIGN(Fd opened, sys::openData(at, writable, upper));
                if (!upper) return opened;
                TRY_ASSIGN(const sys::Stat stat, sys::stat({opened.get(), ""}));
                const std::lock_guard lock(inode->mu);
@@ -69,9 +69,19 @@ Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const I
   TRY(state.requireWritable());
   if (!inode->inUpper()) {
     TRY(copyUpFile(state, caller, inode, extent));
-    settleHardlinks(state);
+    static_cast<void>(settleHardlinks(state));  // logged
   }
   return openDataFd(state, inode, true);
+}
+
+// A message from the page cache must be written whole or fail: a short count there is taken for all of it.
+Result<size_t> writeWhole(int fd, std::span<const std::byte> from, uint64_t offset) {
+  for (size_t done = 0; done < from.size();) {
+    TRY_ASSIGN(const size_t count, sys::writeAt(fd, from.subspan(done), offset + done));
+    if (count == 0) return Errno(EIO);
+    done += count;
+  }
+  return from.size();
 }
 
 // The page cache writes back whole pages: of an append-only file, what lies before its end is there already.
@@ -79,7 +89,7 @@ Result<size_t> writeToEnd(int fd, std::span<const std::byte> from, uint64_t offs
   TRY_ASSIGN(const sys::Stat stat, sys::stat({fd, ""}));
   if (offset > stat.size || offset + from.size() <= stat.size) return Errno(EPERM);
   const size_t known = stat.size - offset;
-  TRY_ASSIGN(const size_t appended, sys::writeAt(fd, from.subspan(known), stat.size));
+  TRY_ASSIGN(const size_t appended, writeWhole(fd, from.subspan(known), stat.size));
   return known + appended;
 }
 
@@ -107,9 +117,11 @@ Result<size_t> Overlay::write(const Caller& caller, NodeId node, std::span<const
   TRY_ASSIGN(const CachedFd data, writableData(state, caller, inode));
   if (from.size() > kQuickWrite) aboutToBlock();
   const int fd = data.fd->get();
-  const auto written = state.retryWhenFull([&] {
-    return changeData(state, *inode, fd, [&] { return data.appends ? writeToEnd(fd, from, offset) : sys::writeAt(fd, from, offset); });
-  });
+  const auto put = [&]() -> Result<size_t> {
+    if (data.appends) return writeToEnd(fd, from, offset);
+    return options.fromCache ? writeWhole(fd, from, offset) : sys::writeAt(fd, from, offset);
+  };
+  const auto written = state.retryWhenFull([&] { return changeData(state, *inode, fd, put); });
   if (!written.ok()) return state.noteUpperError(written.error(), "write");
   if (options.killPrivileges) TRY(killPrivileges(fd));
   return written;
@@ -120,7 +132,7 @@ Status Overlay::fsync(NodeId node, bool dataOnly) {
   if (state.options.isVolatile) return success();
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   if (!inode->inUpper() || !inode->isRegular()) return success();
-  TRY_ASSIGN(const FdRef fd, dataFd(state, inode, true));
+  TRY_ASSIGN(const FdRef fd, dataFd(state, inode, false));
   aboutToBlock();
   return state.noteUpper(sys::fsync(fd->get(), dataOnly), "fsync");
 }
@@ -177,7 +189,7 @@ Result<size_t> Overlay::copyFileRange(const Caller& caller, NodeId from, uint64_
   aboutToBlock();
   const auto copied = changeData(state, *target, targetFd->get(),
                                  [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
-  if (!copied.ok()) return state.noteUpperError(copied.error(), "copy_file_range");
+  if (!copied.ok()) return copied;  // by the source as well as by the upper
   TRY(killPrivilegesOf(caller, targetFd->get()));
   return copied;
 }

@@ -62,8 +62,9 @@ void noteUnsettled(OverlayState& state, const InodeRef& inode) {
   state.hasUnsettled.store(true, std::memory_order_release);
 }
 
-void settleHardlinks(OverlayState& state) {
-  if (!state.hasUnsettled.load(std::memory_order_acquire)) return;
+Status settleHardlinks(OverlayState& state) {
+  Status last = success();
+  if (!state.hasUnsettled.load(std::memory_order_acquire)) return last;
   std::vector<InodeRef> todo;
   {
     const std::lock_guard lock(state.unsettledMu);
@@ -72,10 +73,11 @@ void settleHardlinks(OverlayState& state) {
   }
   for (const auto& inode : todo) {
     const auto settled = settleNow(state, inode);
-    if (!settled.ok())
-      log::write(log::Level::warn, "a hard link could not be given to the upper",
-                 {{"ino", inode->ino}, {"errno", settled.error().value()}});
+    if (settled.ok()) continue;
+    log::write(log::Level::warn, "a hard link could not be given to the upper", {{"ino", inode->ino}, {"errno", settled.error().value()}});
+    last = settled;
   }
+  return last;
 }
 
 Status settleNow(OverlayState& state, const InodeRef& inode) {

@@ -14,8 +14,8 @@ namespace unionfs {
 void noteUnsettled(OverlayState& state, const InodeRef& inode);
 
 // Gives those names to the upper. Call with no lock held; cheap when there is nothing to do. A failure is logged and
-// leaves the view right for this mount.
-void settleHardlinks(OverlayState& state);
+// leaves the view right for this mount; the last one is returned, for those who cannot go on without.
+Status settleHardlinks(OverlayState& state);
 
 // Makes the other known names of `inode` upper names now, before its one upper name goes.
 // Precondition: no lock held.

@@ -126,6 +126,11 @@ void InodeTable::rememberIno(const RealKey& key, uint64_t ino) {
   inoHints_[key] = ino;
 }
 
+void InodeTable::forgetInos(const Inode& inode) {
+  const std::lock_guard lock(mu_);
+  for (const auto& key : inode.keys_) inoHints_.erase(key);
+}
+
 std::optional<uint64_t> InodeTable::rememberedIno(const RealKey& key) const {
   const std::lock_guard lock(mu_);
   const auto it = inoHints_.find(key);

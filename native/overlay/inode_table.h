@@ -49,6 +49,8 @@ class InodeTable {
 
   // An inode number a later inode of `key` must show: its predecessor had it and the layer cannot tell.
   void rememberIno(const RealKey& key, uint64_t ino);
+  // The file's last name goes: its real number may mean another file afterwards.
+  void forgetInos(const Inode& inode);
   [[nodiscard]] std::optional<uint64_t> rememberedIno(const RealKey& key) const;
 
   [[nodiscard]] uint64_t size() const;

@@ -89,7 +89,7 @@ bool indexPays(OverlayState& state, Inode& dir) {
   const uint32_t probe = static_cast<uint32_t>(d.layers.size()) * kProbeCost;
   const uint32_t probed = d.probed.fetch_add(probe, std::memory_order_relaxed);
   if (d.readingCost == 0) d.readingCost = estimateReading(state, dir);
-  return d.readingCost <= probed + 4 * probe;
+  return d.readingCost != kUnreadable && d.readingCost <= probed + 4 * probe;
 }
 
 void enforceBudget(OverlayState& state, Inode& dir, size_t bytes) {

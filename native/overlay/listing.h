@@ -8,6 +8,9 @@ namespace unionfs {
 // Precondition: dir.dir->mu held exclusive; renameMu held. Does nothing when the index is there.
 Status loadIndex(OverlayState& state, Inode& dir);
 
+// DirState::readingCost of a directory that could not be read: it is not tried again for lookups.
+inline constexpr uint32_t kUnreadable = UINT32_MAX;
+
 // True when lookups without an index have cost, or would cost, more than reading the directory.
 // Precondition: dir.dir->mu held, shared or exclusive.
 bool indexPays(OverlayState& state, Inode& dir);

@@ -62,7 +62,8 @@ Errno refuseRedirect(const OverlayState& state, LayerIndex layer, const CName& n
 }
 
 // Adds a directory of `layer` to the merge; true when an opaque mark ends it.
-Result<bool> takeDirectory(const OverlayState& state, Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd, const CName& name, bool moreBelow) {
+Result<bool> takeDirectory(const OverlayState& state, Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd,
+                           const CName& name, bool moreBelow) {
   if (found.layers.empty()) {
     found.top = layer;
     found.stat = stat;
@@ -269,7 +270,8 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
     if (indexPays(state, *dir)) {
       shared.unlock();
       const std::unique_lock exclusive(dir->dir->mu);
-      TRY(loadIndex(state, *dir));
+      // An index is a memory, not a condition: without it each layer is asked.
+      if (!loadIndex(state, *dir).ok()) dir->dir->readingCost = kUnreadable;
       if (dir->dir->index) indexBytes = dir->dir->index->bytes();
     }
     if (!shared.owns_lock()) shared.lock();
@@ -280,7 +282,7 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
     }
   }
   if (indexBytes > 0) enforceBudget(state, *dir, indexBytes);
-  settleHardlinks(state);
+  static_cast<void>(settleHardlinks(state));  // logged
   return result;
 }
 

@@ -32,8 +32,9 @@ Status checkNewName(Name name) {
   return success();
 }
 
-Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name) {
+Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name, bool lastTry) {
   if (!inode->inUpper()) return success();
+  bool needsSettling = false;
   {
     const std::lock_guard lock(inode->mu);
     bool otherUpper = false, otherLower = false;
@@ -42,8 +43,14 @@ Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, con
       (link.inUpper ? otherUpper : otherLower) = true;
     }
     if (otherUpper || inode->pin || !inode->orphanName.empty()) return success();
-    if (otherLower) return Errno(kNeedsSettling);
+    needsSettling = otherLower;
   }
+  if (needsSettling) {
+    noteUnsettled(state, inode);
+    if (!lastTry) return Errno(kNeedsSettling);
+    keep(state, inode);
+  }
+  state.table.forgetInos(*inode);
   TRY_ASSIGN(const FdRef upper, dirFd(state, dir, kUpperLayer));
   const At file{upper->get(), name.c_str()};
   if (state.pins.load(std::memory_order_relaxed) >= state.options.fdBudget / 4) return keepAsOrphan(state, *inode, file);
@@ -62,7 +69,7 @@ void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CNam
   std::vector<Link> dropped;  // its parent reference goes after the lock
   {
     const std::lock_guard lock(inode->mu);
-    const auto link = std::ranges::find_if(inode->links, [&](const Link& l) { return isLink(l, dir, name.view()); });
+    const auto link = std::ranges::find_if(inode->links, [&](const Link& l) { return !l.gone && isLink(l, dir, name.view()); });
     if (link == inode->links.end()) return;
     if (!upper || !link->inUpper) {
       inode->nlinkDelta -= 1;
@@ -79,16 +86,19 @@ void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CNam
 }
 
 Status checkEmpty(OverlayState& state, Inode& child) {
+  const bool loadedHere = !child.dir->index;
   TRY(loadIndex(state, child));
-  if (!child.dir->index->empty()) return Errno(ENOTEMPTY);
-  return success();
+  const bool empty = child.dir->index->empty();
+  if (loadedHere) child.dir->index.reset();  // nobody accounts for it
+  return empty ? success() : Status(Errno(ENOTEMPTY));
 }
 
 Status pinRemovedDir(OverlayState& state, Inode& child) {
   if (!child.dir->hasUpper) return success();
   TRY_ASSIGN(FdRef fd, dirFd(state, child, kUpperLayer));
-  state.pins.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(child.mu);
+  if (child.pin) return success();
+  state.pins.fetch_add(1, std::memory_order_relaxed);
   child.pin = std::move(fd);
   return success();
 }

@@ -12,9 +12,10 @@ inline constexpr int kNeedsSettling = ERESTART;
 // EINVAL for `.wh.` names, which mark deletions in some dialects.
 Status checkNewName(Name name);
 
-// The upper file `dir`/`name` of `inode` is about to go: keeps it reachable when it is the last name.
+// The upper file `dir`/`name` of `inode` is about to go: keeps it reachable when it is the last name. kNeedsSettling
+// when only names the upper lacks would be left; on the last try they go on through the descriptor that is kept.
 // Precondition: dir's lock held exclusive; renameMu held.
-Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name);
+Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name, bool lastTry);
 
 // The name is gone. `realNlink` is the link count the top real file had before.
 void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name, uint32_t realNlink);
@@ -27,14 +28,15 @@ void markRemoved(OverlayState& state, Inode& child);
 // ENOTEMPTY when the union shows a name in it. Precondition: child's lock held exclusive; renameMu held.
 Status checkEmpty(OverlayState& state, Inode& child);
 
-// Runs `verb` again after settling hard links when it asks for that.
+// Runs `verb(lastTry)` again after settling hard links when it asks for that. When they cannot be settled: why.
 template <typename Verb>
 Status retrySettled(OverlayState& state, Verb&& verb) {
-  for (int attempt = 0;; ++attempt) {
-    const Status result = verb();
-    settleHardlinks(state);
+  constexpr int kTries = 3;
+  for (int attempt = 1;; ++attempt) {
+    const Status result = verb(attempt == kTries);
+    const Status settled = settleHardlinks(state);
     if (!result.failsWith(kNeedsSettling)) return result;
-    if (attempt == 3) return Errno(EIO);
+    if (attempt == kTries) return settled.ok() ? Status(Errno(EBUSY)) : settled;
   }
 }
 

@@ -72,13 +72,14 @@ Status Overlay::readdirPlus(NodeId node, uint64_t cookie, const DirPlusSink& sin
       if (!at->visible()) continue;
       TRY_ASSIGN(const CName name, CName::of(index.nameOf(*at)));
       auto view = viewName(state, *dir, name);
-      if (!view.ok()) {
+      if (view.ok() && !view->found) continue;
+      auto looked = view.ok() ? entryFor(state, *dir, name, std::move(*view->found)) : Result<Entry>(view.error());
+      if (!looked.ok()) {
         // A name that cannot be looked up is still a name.
         if (!sink({name.view(), composeIno(state, at->top, at->ino), at->cookie, at->type}, nullptr)) break;
         continue;
       }
-      if (!view->found) continue;
-      TRY_ASSIGN(const Entry entry, entryFor(state, *dir, name, std::move(*view->found)));
+      const Entry& entry = *looked;
       if (sink({name.view(), entry.attr.ino, at->cookie, at->type}, &entry)) continue;
       state.table.forget(entry.node, 1);
       break;

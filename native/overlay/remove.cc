@@ -21,7 +21,7 @@ Result<Victim> victimOf(OverlayState& state, NodeId parent, Name name) {
 }
 
 // Precondition of both: the directory's lock held exclusive, it is in the upper; renameMu held.
-Status unlinkLocked(OverlayState& state, Inode& dir, const CName& name) {
+Status unlinkLocked(OverlayState& state, Inode& dir, const CName& name, bool lastTry) {
   TRY_ASSIGN(const NameView view, viewName(state, dir, name));
   if (!view.found) return Errno(ENOENT);
   if (view.found->stat.isDir()) return Errno(EISDIR);
@@ -29,13 +29,13 @@ Status unlinkLocked(OverlayState& state, Inode& dir, const CName& name) {
   TRY_ASSIGN(const FdRef upper, dirFd(state, dir, kUpperLayer));
   const At target{upper->get(), name.c_str()};
   const InodeRef inode = knownInode(state, *view.found);
-  if (inode && view.upper == UpperName::present) TRY(pinBeforeLoss(state, inode, dir, name));
+  if (inode && view.upper == UpperName::present) TRY(pinBeforeLoss(state, inode, dir, name, lastTry));
   if (view.upper != UpperName::present) {
-    TRY(state.work().whiteoutAbsent(target));
+    TRY(state.noteUpper(state.work().whiteoutAbsent(target), "removal"));
   } else if (lower) {
-    TRY(state.work().whiteoutFile(target));
+    TRY(state.noteUpper(state.work().whiteoutFile(target), "removal"));
   } else {
-    TRY(sys::unlink(target));
+    TRY(state.noteUpper(sys::unlink(target), "removal"));
   }
   if (inode) dropName(state, inode, dir, name, view.found->stat.nlink);
   indexRemoved(dir, name.view(), state.work().features().whiteout, lower, lower);
@@ -54,11 +54,11 @@ Status rmdirLocked(OverlayState& state, Inode& dir, const CName& name) {
   TRY(checkEmpty(state, *child));
   TRY(pinRemovedDir(state, *child));
   if (view.upper != UpperName::present) {
-    TRY(state.work().whiteoutAbsent(target));
+    TRY(state.noteUpper(state.work().whiteoutAbsent(target), "removal"));
   } else if (lower) {
-    TRY(state.work().whiteoutDir(target));
+    TRY(state.noteUpper(state.work().whiteoutDir(target), "removal"));
   } else {
-    TRY(state.work().removeDir(target));
+    TRY(state.noteUpper(state.work().removeDir(target), "removal"));
   }
   markRemoved(state, *child);
   indexRemoved(dir, name.view(), state.work().features().whiteout, lower, lower);
@@ -71,11 +71,11 @@ Status Overlay::unlink(const Caller& /*caller*/, NodeId parent, Name rawName) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const Victim victim, victimOf(state, parent, rawName));
   sys::actAsSelf();
-  return retrySettled(state, [&]() -> Status {
+  return retrySettled(state, [&](bool lastTry) -> Status {
     const TreeLock tree(state.renameMu);
     TRY(copyUpDir(state, *victim.dir));
     const std::unique_lock lock(victim.dir->dir->mu);
-    return state.noteUpper(unlinkLocked(state, *victim.dir, victim.name), "unlink");
+    return unlinkLocked(state, *victim.dir, victim.name, lastTry);
   });
 }
 
@@ -86,7 +86,7 @@ Status Overlay::rmdir(const Caller& /*caller*/, NodeId parent, Name rawName) {
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *victim.dir));
   const std::unique_lock lock(victim.dir->dir->mu);
-  return state.noteUpper(rmdirLocked(state, *victim.dir, victim.name), "rmdir");
+  return rmdirLocked(state, *victim.dir, victim.name);
 }
 
 }  // namespace unionfs

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include <optional>
+#include <vector>
 
 #include "layer/marker.h"
 #include "overlay/copy_up.h"
@@ -65,16 +66,22 @@ Status carryImpure(OverlayState& state, const End& moved, const End& place) {
   return markImpure(state, *place.dir);
 }
 
+// A record that both names left behind (a lower name that went) must not stand beside the new one.
 void moveLink(const End& from, const End& to) {
-  InodeRef oldParent, newParent = to.dir;  // released after the lock
+  std::vector<Link> dropped;  // parent references go after the lock
+  Link moved{to.dir, std::string(to.name.view()), true, false};
+  const auto is = [](const Link& link, const End& end) { return link.parent == end.dir && link.name == end.name.view(); };
   const std::lock_guard lock(from.inode->mu);
-  for (auto& link : from.inode->links) {
-    if (link.parent == from.dir && link.name == from.name.view()) {
-      oldParent = std::move(link.parent);
-      link = {std::move(newParent), std::string(to.name.view()), true, false};
-      return;
+  auto& links = from.inode->links;
+  for (auto it = links.begin(); it != links.end();) {
+    if (is(*it, from) || is(*it, to)) {
+      dropped.push_back(std::move(*it));
+      it = links.erase(it);
+    } else {
+      ++it;
     }
   }
+  links.insert(links.begin(), std::move(moved));
 }
 
 // The directory about to be replaced shows nothing, but markers may lie in it on disk: an empty opaque directory with
@@ -97,27 +104,28 @@ Status clearMarkers(OverlayState& state, const End& to) {
 
 Status moveOnDisk(OverlayState& state, const End& from, const End& to) {
   const UpperName was = to.upper;
-  return from.lower ? state.work().renameLeavingWhiteout(from.at(), to.at(), was, from.isDir())
-                    : state.work().renamePlain(from.at(), to.at(), was, from.isDir());
+  return state.noteUpper(from.lower ? state.work().renameLeavingWhiteout(from.at(), to.at(), was, from.isDir())
+                                    : state.work().renamePlain(from.at(), to.at(), was, from.isDir()),
+                         "rename");
 }
 
 // What stands at the target must be replaceable, and stay reachable for those who have it open.
-Status prepareTarget(OverlayState& state, const End& from, End& to) {
+Status prepareTarget(OverlayState& state, const End& from, End& to, bool lastTry) {
   if (!to.inode) return success();
   if (from.isDir() && !to.isDir()) return Errno(ENOTDIR);
   if (!from.isDir() && to.isDir()) return Errno(EISDIR);
-  if (!to.isDir()) return to.upper == UpperName::present ? pinBeforeLoss(state, to.inode, *to.dir, to.name) : success();
+  if (!to.isDir()) return to.upper == UpperName::present ? pinBeforeLoss(state, to.inode, *to.dir, to.name, lastTry) : success();
   TRY(checkEmpty(state, *to.inode));
   return pinRemovedDir(state, *to.inode);
 }
 
 // Precondition of both: all directory locks concerned held exclusive; renameMu held exclusive.
-Status replaceLocked(OverlayState& state, End& from, End& to) {
+Status replaceLocked(OverlayState& state, End& from, End& to, bool lastTry) {
   if (from.inode == to.inode) return success();  // two names of one file: rename(2) does nothing
   TRY(checkMovable(from));
   std::unique_lock<std::shared_mutex> targetLock;
   if (to.isDir()) targetLock = std::unique_lock(to.inode->dir->mu);
-  TRY(prepareTarget(state, from, to));
+  TRY(prepareTarget(state, from, to, lastTry));
   TRY(coverLower(state, from, to));
   TRY(carryImpure(state, from, to));
   auto moved = moveOnDisk(state, from, to);
@@ -144,7 +152,7 @@ Status exchangeLocked(OverlayState& state, End& from, End& to) {
   TRY(coverLower(state, to, from));
   TRY(carryImpure(state, from, to));
   TRY(carryImpure(state, to, from));
-  TRY(sys::rename(from.at(), to.at(), RENAME_EXCHANGE));
+  TRY(state.noteUpper(sys::rename(from.at(), to.at(), RENAME_EXCHANGE), "rename"));
   moveLink(from, to);
   moveLink(to, from);
   indexPresent(*to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
@@ -152,7 +160,7 @@ Status exchangeLocked(OverlayState& state, End& from, End& to) {
   return success();
 }
 
-Status renameLocked(OverlayState& state, End from, End to, RenameMode mode) {
+Status renameLocked(OverlayState& state, End from, End to, RenameMode mode, bool lastTry) {
   TRY(copyUpDir(state, *from.dir));
   TRY(copyUpDir(state, *to.dir));
   const std::unique_lock fromLock(from.dir->dir->mu);
@@ -162,7 +170,7 @@ Status renameLocked(OverlayState& state, End from, End to, RenameMode mode) {
   TRY(inspect(state, to));
   if (!from.inode) return Errno(ENOENT);
   if (mode == RenameMode::noReplace && to.inode) return Errno(EEXIST);
-  if (mode != RenameMode::exchange) return replaceLocked(state, from, to);
+  if (mode != RenameMode::exchange) return replaceLocked(state, from, to, lastTry);
   return to.inode ? exchangeLocked(state, from, to) : Status(Errno(ENOENT));
 }
 
@@ -178,7 +186,7 @@ Status copyUpNamed(OverlayState& state, const Caller& caller, const End& end) {
     if (inode->inUpper() && view.upper != UpperName::present) noteUnsettled(state, inode);
   }
   TRY(copyUpFile(state, caller, inode));
-  settleHardlinks(state);
+  static_cast<void>(settleHardlinks(state));  // logged
   return success();
 }
 
@@ -194,12 +202,12 @@ Status Overlay::rename(const Caller& caller, NodeId parent, Name name, NodeId ne
   TRY_ASSIGN(const CName toName, CName::of(newName));
   const End from{std::move(fromDir), fromName, {}, {}, UpperName::absent, false, {}};
   const End to{std::move(toDir), toName, {}, {}, UpperName::absent, false, {}};
-  return retrySettled(state, [&]() -> Status {
+  return retrySettled(state, [&](bool lastTry) -> Status {
     TRY(copyUpNamed(state, caller, from));
     if (mode == RenameMode::exchange) TRY(copyUpNamed(state, caller, to));
     sys::actAsSelf();
     const std::unique_lock tree(state.renameMu);
-    return state.noteUpper(renameLocked(state, from, to, mode), "rename");
+    return renameLocked(state, from, to, mode, lastTry);
   });
 }
 

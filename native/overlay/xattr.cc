@@ -66,7 +66,7 @@ Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& n
   TRY(state.requireWritable());
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   TRY(copyUp(state, caller, inode));
-  settleHardlinks(state);
+  static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
   const std::string stored = marker::storedXattrName(name);
   const TreeLock tree(state.renameMu);
@@ -86,7 +86,7 @@ Status Overlay::removexattr(const Caller& caller, NodeId node, const std::string
     TRY(withPlace(state, *inode, [&stored](At at) { return sys::getXattr(at, stored.c_str()); }));
   }
   TRY(copyUp(state, caller, inode));
-  settleHardlinks(state);
+  static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
   const TreeLock tree(state.renameMu);
   return state.noteUpper(withPlace(state, *inode, [&stored](At at) { return sys::removeXattr(at, stored.c_str()); }), "removexattr");

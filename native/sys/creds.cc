@@ -71,7 +71,10 @@ Status actAs(uid_t uid, gid_t gid, mode_t umask) {
   if (uid != creds.uid) {
     setUid(uid);
     creds.uid = static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1)));
-    if (creds.uid != uid) return Errno(EPERM);
+    if (creds.uid != uid) {
+      actAsSelf();
+      return Errno(EPERM);
+    }
   }
   if (umask != creds.umask) {
     ::umask(umask);

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <mutex>
+
 #include "sys/fault.h"
 
 namespace unionfs::sys {
@@ -63,11 +65,16 @@ Result<Fd> createExclusive(At at, int flags, mode_t mode) {
   return owned(retryOpen(at.dir, at.name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
 }
 
-Result<Fd> openData(At at, bool writable) {
+namespace {
+std::mutex modeDetour;  // a second opener must not take the detour's mode for the file's own
+}  // namespace
+
+Result<Fd> openData(At at, bool writable, bool mayChangeMode) {
   const int flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK;
   auto fd = open(at, flags);
   if (writable && fd.failsWith(EPERM)) return open(at, flags | O_APPEND);
-  if (!fd.failsWith(EACCES)) return fd;
+  if (!fd.failsWith(EACCES) || !mayChangeMode) return fd;
+  const std::lock_guard lock(modeDetour);
   TRY_ASSIGN(const Fd self, open(at, O_PATH));
   struct stat st {};
   if (::fstat(self.get(), &st) < 0) return Errno::last();

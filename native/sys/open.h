@@ -29,8 +29,9 @@ Result<Fd> createExclusive(At at, int flags, mode_t mode);
 
 // A regular file for reading, or reading and writing, even when its mode bits stand against its owner: the kernel
 // checked the caller already. Only an owner without CAP_DAC_OVERRIDE needs the detour over chmod.
+// That is done where `mayChangeMode` allows it: in the upper.
 // A file with the append-only flag is opened with O_APPEND (isAppendOnly tells).
-Result<Fd> openData(At at, bool writable);
+Result<Fd> openData(At at, bool writable, bool mayChangeMode = false);
 // True for a descriptor that can only append.
 bool isAppendOnly(int fd);
 
