@@ -78,6 +78,11 @@ uint64_t inoOfEntry(OverlayState& state, Inode& dir, const IndexEntry& entry, Na
       }
     }
   }
+  if (entry.top == kUpperLayer) {
+    // What the engine knows of the file wins: it may have taken another's place on disk and kept its number.
+    const RealKey key{entry.ino, state.stack->upper().rootStat().dev, kUpperLayer};
+    if (const InodeRef known = state.table.findByKey(key)) return known->ino;
+  }
   return composeIno(state, entry.top, entry.ino);
 }
 

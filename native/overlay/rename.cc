@@ -99,7 +99,18 @@ Status clearMarkers(OverlayState& state, const End& to) {
   };
   const auto built = build();
   work.discard(staged);
-  return built;
+  TRY(built);
+  // The directory the union knows is this one now, whatever becomes of the rename.
+  TRY_ASSIGN(const sys::Stat stat, sys::stat(to.at()));
+  state.table.dropKeys(*to.inode);
+  state.table.addKey(*to.inode, keyOf(kUpperLayer, stat));
+  state.dirFds.drop({to.inode->id, kUpperLayer});
+  indexPresent(*to.dir, to.name.view(), stat.mode, stat.ino, to.lower);
+  TRY_ASSIGN(Fd opened, sys::open(to.at(), O_RDONLY | O_DIRECTORY));
+  FdRef fd = std::make_shared<const Fd>(std::move(opened));
+  const std::lock_guard lock(to.inode->mu);
+  to.inode->pin.swap(fd);
+  return success();
 }
 
 Status moveOnDisk(OverlayState& state, const End& from, const End& to) {
@@ -139,7 +150,9 @@ Status replaceLocked(OverlayState& state, End& from, End& to, bool lastTry) {
   else if (to.inode)
     dropName(state, to.inode, *to.dir, to.name, to.stat.nlink);
   moveLink(from, to);
-  indexRemoved(*from.dir, from.name.view(), state.work().features().whiteout, from.lower, from.lower);
+  // The whiteout a moved directory changed places with may still lie where it was.
+  const bool whiteout = from.lower || (from.isDir() && to.upper == UpperName::whiteoutDevice && sys::exists(from.at()));
+  indexRemoved(*from.dir, from.name.view(), state.work().features().whiteout, whiteout, from.lower);
   indexPresent(*to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
   return success();
 }
