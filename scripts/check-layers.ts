@@ -48,7 +48,7 @@ const systemCall =
 const mayCallTheKernel: readonly { files: RegExp; reason: string }[] = [
   { files: /^native\/sys\//, reason: 'the room for it' },
   { files: /^native\/launch\//, reason: 'a program of its own, which links no room' },
-  { files: /^native\/testing\/|^native\/fuzz\/|_test\.cc$/, reason: 'tests look at the world from outside' },
+  { files: /^native\/testing\/|^native\/fuzz\/|_test\.(cc|h)$/, reason: 'tests look at the world from outside' },
   { files: /^native\/binding\/(host_)?probe\.cc$/, reason: 'trials nobody else makes, partly in a forked child' },
 ]
 
@@ -109,7 +109,7 @@ function checkNative(file: string, lines: readonly string[]): void {
     report(file, 1, `room ${room} is not in the table of scripts/check-layers.ts`)
     return
   }
-  const isTest = file.endsWith('_test.cc')
+  const isTest = /_test\.(cc|h)$/.test(file)
   const mayCall = mayCallTheKernel.some(({ files }) => files.test(file))
   lines.forEach((line, i) => {
     const included = /^#include "([^"/]+)\//.exec(line)?.[1]
