@@ -53,8 +53,7 @@ Attr attrOf(Inode& inode, const sys::Stat& stat) {
     attr.nlink = 0;
   } else {
     // A merged directory does not count its children: that would take reading it. Linux: ovl_getattr().
-    const bool merged = inode.dir->hasLower && inode.dir->hasUpper;
-    attr.nlink = merged || inode.dir->layers.size() > 1 ? 1 : stat.nlink;
+    attr.nlink = inode.dir->merged ? 1 : stat.nlink;
   }
   return attr;
 }

@@ -78,6 +78,7 @@ Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& n
   state.dirFds.put({dir.id, kUpperLayer}, {std::make_shared<const Fd>(std::move(*made)), false});
   dir.layer.store(kUpperLayer, std::memory_order_release);
   d.hasUpper = true;
+  d.merged = true;
   state.noteStale(dir);
   state.noteStale(parent);
   indexPresent(parent, name.view(), S_IFDIR, upper.ino, true, d.layers);

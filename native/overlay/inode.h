@@ -86,6 +86,7 @@ struct DirState {
   // Set under mu, read without: they only go from false to true.
   std::atomic<bool> hasUpper{false};
   std::atomic<bool> hasLower{false};  // merges or is a lower directory: it cannot be renamed
+  std::atomic<bool> merged{false};    // more than one layer has it: its links are not counted
   std::atomic<bool> impure{false};    // holds copies, whose inode numbers come from their origins
   std::atomic<bool> removed{false};   // rmdir'ed: nothing can be created in it
 };

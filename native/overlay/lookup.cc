@@ -205,6 +205,7 @@ void describeNewDir(Inode& inode, const Resolution& found) {
   d.xattrWhiteoutIn = found.xattrWhiteoutIn;
   d.hasUpper = found.layers.front() == kUpperLayer;
   d.hasLower = found.layers.back() != kUpperLayer;
+  d.merged = found.layers.size() > 1;
   d.impure = found.impure;
 }
 

@@ -40,6 +40,7 @@ Status makeRoot(OverlayState& state) {
     inode.dir->xattrWhiteoutIn = shape.xattrWhiteoutIn;
     inode.dir->hasUpper = top == kUpperLayer;
     inode.dir->hasLower = shape.layers.back() != kUpperLayer;
+    inode.dir->merged = shape.layers.size() > 1;
     inode.dir->impure = shape.impure.load();
   });
   state.root = std::move(made.inode);

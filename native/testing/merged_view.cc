@@ -21,15 +21,15 @@ std::string withMode(const std::string& name, mode_t mode) {
   return name + text.data();
 }
 
-void recordError(const std::string& what, Errno error) {
-  recordFailure(__FILE__, __LINE__, what + ": errno " + std::to_string(error.value()));
-}
+std::string failed(const std::string& what, Errno error) { return what + ": errno " + std::to_string(error.value()); }
 
 }  // namespace
 
 MergedView::~MergedView() {
   for (const auto& [node, count] : counts_) overlay_.forget(node, count);
 }
+
+void MergedView::fail(const std::string& what) const { recordFailure(__FILE__, __LINE__, place_ + what); }
 
 Entry MergedView::take(const Entry& entry) {
   ++counts_[entry.node];
@@ -39,7 +39,7 @@ Entry MergedView::take(const Entry& entry) {
 MaybeEntry MergedView::lookup(NodeId parent, Name name) {
   const auto found = overlay_.lookup(parent, name);
   if (!found.ok()) {
-    recordError("lookup of " + std::string(name), found.error());
+    fail(failed("lookup of " + std::string(name), found.error()));
     return std::nullopt;
   }
   if (*found) take(**found);
@@ -66,14 +66,14 @@ MaybeEntry MergedView::find(std::string_view path) {
 NodeId MergedView::node(std::string_view path) {
   const auto found = find(path);
   if (found) return found->node;
-  recordFailure(__FILE__, __LINE__, "the union does not show " + std::string(path));
+  fail("the union does not show " + std::string(path));
   return kNobody;
 }
 
 Attr MergedView::attr(std::string_view path) {
   const auto found = overlay_.getattr(node(path));
   if (found.ok()) return *found;
-  recordError("getattr of " + std::string(path), found.error());
+  fail(failed("getattr of " + std::string(path), found.error()));
   return {};
 }
 
@@ -95,10 +95,12 @@ std::string MergedView::read(std::string_view path) {
 std::map<std::string, DirEntry> MergedView::list(NodeId dir) {
   std::map<std::string, DirEntry> entries;
   const auto done = overlay_.readdir(dir, 0, [&entries](const DirEntry& entry) {
-    if (entry.name != "." && entry.name != "..") entries.emplace(entry.name, entry);
+    DirEntry kept = entry;
+    kept.name = {};  // lives no longer than this call
+    if (entry.name != "." && entry.name != "..") entries.emplace(entry.name, kept);
     return true;
   });
-  if (!done.ok()) recordError("readdir", done.error());
+  if (!done.ok()) fail(failed("readdir", done.error()));
   return entries;
 }
 
@@ -126,12 +128,12 @@ void MergedView::dumpInto(NodeId dir, const std::string& prefix, std::string& ou
     const std::string shown = prefix + name;
     const auto entry = lookup(dir, name);
     if (!entry) {
-      recordFailure(__FILE__, __LINE__, "readdir shows " + shown + ", lookup does not");
+      fail("readdir shows " + shown + ", lookup does not");
       out += shown + " listed only\n";
       continue;
     }
-    if (listed.ino != entry->attr.ino) recordFailure(__FILE__, __LINE__, "readdir and stat give " + shown + " different inode numbers");
-    if (listed.type != IFTODT(entry->attr.mode)) recordFailure(__FILE__, __LINE__, "readdir and stat give " + shown + " different types");
+    if (listed.ino != entry->attr.ino) fail("readdir and stat give " + shown + " different inode numbers");
+    if (listed.type != IFTODT(entry->attr.mode)) fail("readdir and stat give " + shown + " different types");
     out += describe(*entry, shown) + "\n";
     if (S_ISDIR(entry->attr.mode)) dumpInto(entry->node, shown + "/", out);
   }

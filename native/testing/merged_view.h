@@ -15,7 +15,8 @@ class LayerFixture;
 
 class MergedView {
  public:
-  explicit MergedView(Overlay& overlay) : overlay_(overlay) {}
+  // `place` goes before what is recorded.
+  explicit MergedView(Overlay& overlay, std::string place = {}) : overlay_(overlay), place_(std::move(place)) {}
   ~MergedView();
   MergedView(const MergedView&) = delete;
   MergedView& operator=(const MergedView&) = delete;
@@ -44,7 +45,10 @@ class MergedView {
   std::string describe(const Entry& entry, const std::string& shown);
   std::string readNode(NodeId node, uint64_t size);
 
+  void fail(const std::string& what) const;
+
   Overlay& overlay_;
+  std::string place_;
   std::map<NodeId, uint64_t> counts_;
 };
 

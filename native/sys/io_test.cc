@@ -1,0 +1,120 @@
+#include "sys/io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "sys/open.h"
+#include "sys/stat.h"
+#include "testing/layer_fixture.h"
+#include "testing/test.h"
+
+namespace unionfs {
+namespace {
+
+using testing::TempDir;
+
+constexpr uint64_t kMiB = 1 << 20;
+
+const auto kGoOn = [] { return true; };
+
+Fd fileIn(const std::string& dir, const char* name) {
+  auto root = sys::openPath(dir, O_RDONLY | O_DIRECTORY);
+  auto file = sys::createExclusive({root->get(), name}, O_RDWR, 0600);
+  return file.ok() ? std::move(*file) : Fd();
+}
+
+void put(const Fd& file, std::string_view text, uint64_t offset) {
+  const auto done = sys::writeAt(file.get(), std::as_bytes(std::span(text)), offset);
+  EXPECT(done.ok() && *done == text.size());
+}
+
+std::string get(const Fd& file, uint64_t offset, size_t size) {
+  std::string text(size, '?');
+  const auto got = sys::readAt(file.get(), std::as_writable_bytes(std::span(text)), offset);
+  if (!got.ok()) return "unreadable";
+  text.resize(*got);
+  return text;
+}
+
+sys::Stat statOf(const Fd& file) { return *sys::stat({file.get(), ""}); }
+
+TEST("a copy has the data, and holes where the original has them") {
+  const TempDir temp;
+  const Fd from = fileIn(temp.path().string(), "from"), to = fileIn(temp.path().string(), "to");
+  put(from, "begin", 0);
+  put(from, "middle", 8 * kMiB);
+  EXPECT_EQ(::ftruncate(from.get(), 16 * kMiB), 0);
+  EXPECT(sys::copyData(from.get(), to.get(), 16 * kMiB, kGoOn).ok());
+  EXPECT_EQ(statOf(to).size, 16 * kMiB);
+  EXPECT_EQ(get(to, 0, 5), "begin");
+  EXPECT_EQ(get(to, 8 * kMiB, 6), "middle");
+  EXPECT_EQ(get(to, 16 * kMiB - 2, 8), std::string(2, '\0'));
+  EXPECT(statOf(to).blocks * 512 < kMiB);
+}
+
+TEST("a copy may be shorter than its original, or longer than what is left of it") {
+  const TempDir temp;
+  const Fd from = fileIn(temp.path().string(), "from"), shorter = fileIn(temp.path().string(), "shorter"),
+           longer = fileIn(temp.path().string(), "longer"), empty = fileIn(temp.path().string(), "empty");
+  put(from, "0123456789", 0);
+  EXPECT(sys::copyData(from.get(), shorter.get(), 4, kGoOn).ok());
+  EXPECT_EQ(get(shorter, 0, 100), "0123");
+  EXPECT(sys::copyData(from.get(), longer.get(), 12, kGoOn).ok());
+  EXPECT_EQ(get(longer, 0, 100), std::string("0123456789\0\0", 12));
+  EXPECT(sys::copyData(from.get(), empty.get(), 0, kGoOn).ok());
+  EXPECT_EQ(statOf(empty).size, 0U);
+}
+
+TEST("a file of holes alone is copied without a byte") {
+  const TempDir temp;
+  const Fd from = fileIn(temp.path().string(), "from"), to = fileIn(temp.path().string(), "to");
+  EXPECT_EQ(::ftruncate(from.get(), 4 * kMiB), 0);
+  EXPECT(sys::copyData(from.get(), to.get(), 4 * kMiB, kGoOn).ok());
+  EXPECT_EQ(statOf(to).size, 4 * kMiB);
+  EXPECT_EQ(statOf(to).blocks, 0U);
+}
+
+TEST("a copy stops between chunks when nobody waits for it") {
+  const TempDir temp;
+  const Fd from = fileIn(temp.path().string(), "from"), to = fileIn(temp.path().string(), "to");
+  put(from, std::string(64 << 10, 'x'), 0);
+  EXPECT(sys::copyData(from.get(), to.get(), 64 << 10, [] { return false; }).failsWith(EINTR));
+}
+
+TEST("data is copied from one filesystem to another") {
+  const TempDir temp;
+  const std::string memory = "/dev/shm/unionfs-test-io-" + std::to_string(::getpid());
+  if (::mkdir(memory.c_str(), 0700) != 0) SKIP("needs /dev/shm");
+  {
+    const Fd from = fileIn(memory, "from"), to = fileIn(temp.path().string(), "to");
+    const std::string text = std::string(3 * kMiB, 'a') + "end";
+    put(from, text, 0);
+    put(from, "far", 8 * kMiB);
+    const uint64_t size = 8 * kMiB + 3;
+    EXPECT(sys::copyData(from.get(), to.get(), size, kGoOn).ok());
+    EXPECT_EQ(statOf(to).size, size);
+    EXPECT(get(to, 0, text.size()) == text);
+    EXPECT_EQ(get(to, 8 * kMiB, 3), "far");
+    EXPECT_EQ(get(to, 6 * kMiB, 3), std::string(3, '\0'));
+  }
+  ::unlink((memory + "/from").c_str());
+  ::rmdir(memory.c_str());
+}
+
+TEST("a read stops at the end of the file, a write to a full disk says so") {
+  const TempDir temp;
+  const Fd file = fileIn(temp.path().string(), "f");
+  put(file, "text", 0);
+  EXPECT_EQ(get(file, 2, 100), "xt");
+  EXPECT_EQ(get(file, 4, 100), "");
+  const auto full = sys::openPath("/dev/full", O_WRONLY);
+  if (!full.ok()) SKIP("needs /dev/full");
+  const std::byte byte{1};
+  EXPECT(sys::writeAt(full->get(), {&byte, 1}, 0).failsWith(ENOSPC));
+}
+
+}  // namespace
+}  // namespace unionfs
