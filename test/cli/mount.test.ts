@@ -30,6 +30,14 @@ t.test('exit 0 means that it is in the mount table, as fuse.unionfs from unionfs
   t.end()
 })
 
+t.test('the kernel reads ahead on a mount of root as far as one message can carry', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  const device = `0:${statSync(stack.mnt).dev & 0xfffff}`
+  t.equal(readFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, 'utf8').trim(), '1024')
+  t.end()
+})
+
 t.test('a mount without an upper is read-only: every change is EROFS', { skip }, (t) => {
   const { dir, lowers, mnt } = makeStack(t)
   t.equal(unionfs(['mount', lowers, mnt]).status, 0)
