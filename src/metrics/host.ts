@@ -34,7 +34,7 @@ export function checkPath(probe: PathProbe): Check[] {
   const noMarks = 'as an upper: opaque directories are marked by a file, and copies have other inode numbers after the next mount'
   const userMarks = 'as an upper: marks are user.overlay.*, which kernel overlayfs reads with the mount option userxattr'
   const rows: [name: string, outcome: Outcome | undefined, consequence: string, bad?: boolean][] = [
-    ['writable', probe.writable, 'for you it can be a lower, not an upper'],
+    ['writable', probe.writable, 'it can be a lower, not an upper'],
     ['user xattrs', probe.xattrUser, 'as an upper: programs cannot set them, and copy-up loses them'],
     ['trusted xattrs', probe.xattrTrusted, isLacking(probe.xattrUser) ? noMarks : userMarks],
     ['POSIX ACLs', probe.acl, 'as an upper: none can be set, and files that have one cannot be copied up'],

@@ -34,6 +34,8 @@ export interface MountSurvey {
   readonly dead: readonly MountRecord[]
 }
 
+const initialPidNamespace = 'pid:[4026531836]' // a constant of the kernel
+
 // Unix socket addresses end at 107 bytes.
 const longestSocketPath = 107
 
@@ -128,7 +130,7 @@ export class Registry {
     }
     // The kernel gives device numbers anew: one that a live mount has is no longer a dead one's.
     const dead = gone.filter((record) => !live.some((each) => each.device === record.device) && isStillMounted(record))
-    for (const record of gone) if (!dead.includes(record)) this.remove(record)
+    for (const record of gone) if (!dead.includes(record) && seesAllOf(record)) this.remove(record)
     return { live: live.sort(inOrder), dead: dead.sort(inOrder) }
   }
 
@@ -171,15 +173,21 @@ function inOrder(a: MountRecord, b: MountRecord): number {
 
 // Of one whose daemon is gone.
 function isStillMounted(record: MountRecord): boolean {
-  const here = record.mountNamespace === namespaceOf('mnt')
-  const table = here ? readMountTable() : otherMountNamespaces().find((view) => view.namespace === record.mountNamespace)?.table
-  return table?.some((entry) => isMountOf(record, entry) && entry.mountpoint === record.mountpoint) === true
+  const isItsMount = (entry: MountEntry): boolean => isMountOf(record, entry) && entry.mountpoint === record.mountpoint
+  if (readMountTable().some(isItsMount)) return true
+  return otherMountNamespaces().some((view) => view.namespace === record.mountNamespace && view.table.some(isItsMount))
 }
 
 // From another pid namespace a pid says nothing, so the socket decides.
 async function isAlive(record: MountRecord): Promise<boolean> {
   if (record.pidNamespace === namespaceOf('pid')) return startTimeOf(record.pid) === record.startTime
   return isListening(record.socket)
+}
+
+// A nested pid namespace shows neither the processes outside nor, through them, the mount tables there.
+function seesAllOf(record: MountRecord): boolean {
+  const own = namespaceOf('pid')
+  return own === record.pidNamespace || own === initialPidNamespace
 }
 
 function readRecord(path: string): MountRecord | undefined {

@@ -15,6 +15,7 @@ import { listMounts, placeOf, type MountRecord } from './registry.js'
 const replyTimeout = 60_000 // a plain umount first writes all dirty pages
 const endTimeout = 10_000
 const usualEnd = 1_000 // a daemon that nobody needs any more is gone long before
+const heldPatience = 250 // for namespaces that come and go, as `doctor` makes one
 const pollInterval = 10
 
 // held: other mounts, mount namespaces or open files still use the filesystem, and its daemon serves them.
@@ -34,9 +35,10 @@ export async function unmount(path: string, lazy: boolean): Promise<UnmountResul
   await detach(entry, record, lazy)
   await waitUntil(() => !readMountTable().some((each) => each.id === entry.id), endTimeout)
   if (record === undefined) return { mountpoint, daemon: 'ended' }
-  const holders = holdersOf(entry, await listMounts(), readMountTable())
-  if (await daemonEnds(record, connection, holders.length > 0)) return { mountpoint, daemon: 'ended' }
-  return { mountpoint, daemon: 'held', pid: record.pid, holders }
+  const holders = async (): Promise<string[]> => holdersOf(entry, await listMounts(), readMountTable())
+  const patience = (await holders()).length > 0 ? heldPatience : usualEnd
+  if (await daemonEnds(record, connection, patience)) return { mountpoint, daemon: 'ended' }
+  return { mountpoint, daemon: 'held', pid: record.pid, holders: await holders() }
 }
 
 // Where the kernel shows the connection of a mount, which is there as long as anybody holds the filesystem.
@@ -47,12 +49,13 @@ function connectionOf(entry: MountEntry): string | undefined {
 
 // False when it serves on, because the filesystem is held. By the time the mount has left the table, the kernel has
 // ended the connection of one that is not.
-async function daemonEnds(record: MountRecord, connection: string | undefined, isHeld: boolean): Promise<boolean> {
+async function daemonEnds(record: MountRecord, connection: string | undefined, patience: number): Promise<boolean> {
   const start = Date.now()
   while (daemonLives(record)) {
-    if (connection !== undefined && existsSync(connection)) return false
-    if ((isHeld || Date.now() > start + usualEnd) && (await answers(record))) return false
-    if (Date.now() > start + endTimeout) {
+    const elapsed = Date.now() - start
+    if (elapsed > heldPatience && connection !== undefined && existsSync(connection)) return false
+    if (elapsed > patience && (await answers(record))) return false
+    if (elapsed > endTimeout) {
       throw new UnionfsError('BUSY', `${record.mountpoint} is unmounted, but its daemon (pid ${record.pid}) neither ends nor answers`, {
         path: record.mountpoint,
         remedy: `end it: kill -9 ${record.pid}`,

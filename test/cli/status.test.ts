@@ -2,7 +2,7 @@
 import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually, isRoot, isRunning, makeStack, mountStack, unionfs } from './support.js'
+import { command, eventually, isRoot, isRunning, makeStack, mountStack, run, unionfs } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 
@@ -105,6 +105,19 @@ t.test('the entry of a killed daemon is removed from the registry with its mount
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
   unionfs(['status'])
   t.strictSame(entries(), [])
+})
+
+t.test('a dead mount stays known, also when somebody in a nested pid namespace asks', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGKILL')
+  t.ok(await eventually(() => !isRunning(pid)))
+  for (const propagation of ['private', 'slave']) {
+    const inside = run('unshare', ['-mpf', '--propagation', propagation, '--mount-proc', command, 'status', stack.mnt])
+    t.match(inside.stdout, /DEAD/)
+  }
+  t.match(unionfs(['status', stack.mnt]).stdout, /DEAD/)
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
 })
 
 t.test('without a mount point there is one line for each mount', { skip }, (t) => {
