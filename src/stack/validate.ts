@@ -84,9 +84,15 @@ class Validation {
   #directory(label: string, path: string, missingRemedy: string): Named | undefined {
     const inspection = this.#inspector.inspect(path)
     if ('facts' in inspection) return { label: `${label} (${path})`, path, facts: inspection.facts }
-    const [reason, remedy] = explainMissing(inspection.error, missingRemedy)
+    const [reason, remedy] = this.#explainMissing(path, inspection.error, missingRemedy)
     this.#add('error', `${label} (${path})`, reason, remedy)
     return undefined
+  }
+
+  #explainMissing(path: string, errno: string, missingRemedy: string): [reason: string, remedy: string] {
+    if (errno !== 'ENOTCONN') return explainMissing(errno, missingRemedy)
+    const mounts = this.#table.filter((entry) => `${path}/`.startsWith(`${entry.mountpoint}/`)).sort((a, b) => b.mountpoint.length - a.mountpoint.length)
+    return ['lies on a dead FUSE mount (ENOTCONN)', `unmount that first: umount -l ${mounts[0]?.mountpoint ?? path}`]
   }
 
   #lower(path: string, index: number): Named | undefined {
@@ -124,7 +130,7 @@ class Validation {
     const place = missing ? dirname(path) : path
     const found = missing ? this.#inspector.inspect(place) : inspection
     if (!('facts' in found)) {
-      const [reason, remedy] = explainMissing(found.error, 'create the directory it shall lie in')
+      const [reason, remedy] = this.#explainMissing(place, found.error, 'create the directory it shall lie in')
       this.#add('error', label, reason, remedy)
       return undefined
     }
@@ -280,8 +286,6 @@ function explainMissing(errno: string, missingRemedy: string): [reason: string, 
       return ['cannot be reached (EACCES)', 'give yourself search permission on the directories above it, or mount as root']
     case 'ELOOP':
       return ['its symbolic links go in a circle (ELOOP)', 'correct the links']
-    case 'ENOTCONN':
-      return ['lies on a dead FUSE mount (ENOTCONN)', 'unmount that first: unionfs umount --lazy']
     default:
       return [`cannot be used (${errno})`, 'see that the filesystem it lies on is healthy']
   }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { command, daemonsOf, eventually, isMounted, isRoot, makeStack, mountStack, mountsBelow, run, unionfs, type Ran } from './support.js'
+import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, mountsBelow, run, unionfs, type Ran } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 
@@ -192,6 +192,15 @@ t.test('the same lower twice is a warning', { skip }, (t) => {
   t.equal(result.status, 0)
   t.match(result.stderr, /warning: lower 2 .* is the same directory as lower 1/)
   t.end()
+})
+
+t.test('a layer on a dead mount is refused with the mount to remove', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGKILL')
+  t.ok(await eventually(() => !isRunning(pid)))
+  mkdirSync(join(stack.dir, 'mnt2'))
+  refused(t, unionfs(['mount', stack.mnt, join(stack.dir, 'mnt2')]), new RegExp(`lower .*: lies on a dead FUSE mount \\(ENOTCONN\\); unmount that first: umount -l ${stack.mnt}\\n`))
 })
 
 t.test('a lower that is the upper of a live mount is a warning', { skip }, (t) => {
