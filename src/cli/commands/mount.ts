@@ -51,13 +51,12 @@ function stackOf(args: Arguments): StackDefinition {
 }
 
 function engineOptions(args: Arguments): EngineOptions {
-  const root = process.geteuid?.() === 0
   return {
     io: args.choice('io', ioModes) ?? 'auto',
-    allowOther: args.flag('allow-other') ?? root,
+    allowOther: args.flag('allow-other'),
     volatile: args.flag('volatile') ?? false,
-    dev: args.flag('dev') ?? root,
-    suid: args.flag('suid') ?? root,
+    dev: args.flag('dev'),
+    suid: args.flag('suid'),
     threads: args.integer('threads') ?? defaultThreads,
   }
 }
