@@ -39,14 +39,14 @@ volatile sig_atomic_t daemonPid = 0;
   std::exit(code);
 }
 
-// dist/bin/unionfs -> dist/src/cli/main.js, wherever a symlink in PATH points from.
+// dist/bin/unionfs -> dist/bin/program/main.js, wherever a symlink in PATH points from.
 std::string findProgram() {
   std::array<char, PATH_MAX> self{};
   const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size() - 1);
   if (length < 0) fail(kExitNoProgram, "cannot find its own program files: /proc is not mounted");
   std::string path(self.data(), static_cast<size_t>(length));
-  for (int up = 0; up < 2; ++up) path.resize(path.rfind('/'));
-  path += "/src/cli/main.js";
+  path.resize(path.rfind('/'));
+  path += "/program/main.js";
   if (::access(path.c_str(), R_OK) != 0) fail(kExitNoProgram, path + " is missing; build or install unionfs again");
   return path;
 }
