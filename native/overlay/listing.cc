@@ -93,6 +93,7 @@ bool indexPays(OverlayState& state, Inode& dir) {
 }
 
 void enforceBudget(OverlayState& state, Inode& dir, size_t bytes) {
+  const TreeLock tree(state.renameMu);
   for (const NodeId victim : state.listings.account(dir.id, bytes)) {
     const auto inode = state.table.find(victim);
     if (!inode.ok()) {

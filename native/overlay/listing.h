@@ -15,7 +15,7 @@ inline constexpr uint32_t kUnreadable = UINT32_MAX;
 // Precondition: dir.dir->mu held, shared or exclusive.
 bool indexPays(OverlayState& state, Inode& dir);
 
-// Drops what is over the budget. Call with no directory lock held.
+// Drops what is over the budget. Call with no lock held.
 void enforceBudget(OverlayState& state, Inode& dir, size_t bytes);
 
 // What changes of the upper mean for an index that is loaded; nothing otherwise. Precondition: mu held exclusive.

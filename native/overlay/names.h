@@ -1,4 +1,6 @@
 // names.h - what every verb that adds or removes a name does besides the system call.
+//
+// A directory's lock in a precondition may be renameMu held exclusive as well (overlay.h).
 #pragma once
 
 #include "overlay/hardlink.h"

@@ -31,7 +31,7 @@ struct End {
   [[nodiscard]] bool isDir() const { return inode && inode->isDir(); }
 };
 
-// Precondition: renameMu held exclusive, the directory's lock too, it is in the upper.
+// Precondition: renameMu held exclusive, which stands for the locks of all directories; the directory is in the upper.
 Status inspect(OverlayState& state, End& end) {
   if (end.dir->dir->removed) return Errno(ENOENT);
   TRY_ASSIGN(NameView view, viewName(state, *end.dir, end.name));
@@ -130,12 +130,10 @@ Status prepareTarget(OverlayState& state, const End& from, End& to, bool lastTry
   return pinRemovedDir(state, *to.inode);
 }
 
-// Precondition of both: all directory locks concerned held exclusive; renameMu held exclusive.
+// Precondition of both: renameMu held exclusive.
 Status replaceLocked(OverlayState& state, End& from, End& to, bool lastTry) {
   if (from.inode == to.inode) return success();  // two names of one file: rename(2) does nothing
   TRY(checkMovable(from));
-  std::unique_lock<std::shared_mutex> targetLock;
-  if (to.isDir()) targetLock = std::unique_lock(to.inode->dir->mu);
   TRY(prepareTarget(state, from, to, lastTry));
   TRY(coverLower(state, from, to));
   TRY(carryImpure(state, from, to));
@@ -176,9 +174,6 @@ Status exchangeLocked(OverlayState& state, End& from, End& to) {
 Status renameLocked(OverlayState& state, End from, End to, RenameMode mode, bool lastTry) {
   TRY(copyUpDir(state, *from.dir));
   TRY(copyUpDir(state, *to.dir));
-  const std::unique_lock fromLock(from.dir->dir->mu);
-  std::unique_lock<std::shared_mutex> toLock;
-  if (!(from.dir == to.dir)) toLock = std::unique_lock(to.dir->dir->mu);
   TRY(inspect(state, from));
   TRY(inspect(state, to));
   if (!from.inode) return Errno(ENOENT);
