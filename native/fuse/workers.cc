@@ -2,6 +2,7 @@
 #include "fuse/workers.h"
 
 #include <algorithm>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -36,6 +37,15 @@ unsigned readerLimit(WorkerLimits limits) {
   return std::clamp(asked, 1U, std::clamp(limits.threads, 1U, kThreadLimit));
 }
 
+// Without memory there is no further thread, as without a permission to make one.
+Result<sys::Thread> startThread(std::function<void()> body) {
+  try {
+    return sys::Thread::start(std::move(body));
+  } catch (const std::bad_alloc&) {
+    return Errno(ENOMEM);
+  }
+}
+
 }  // namespace
 
 Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize)
@@ -49,6 +59,7 @@ Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits 
     workers_[i].index = i;
     workers_[i].owner = this;
   }
+  idle_.reserve(kThreadLimit);  // handing over a place must not need memory
 }
 
 Workers::~Workers() { stop(); }
@@ -121,7 +132,7 @@ bool Workers::spawnLocked() {
     if (worker.life == Life::running) continue;
     worker.thread.join();  // it has left: nothing of ours is needed for its return
     if (!prepare(worker)) return false;
-    auto thread = sys::Thread::start([this, &worker] { run(worker); });
+    auto thread = startThread([this, &worker] { run(worker); });
     if (!thread) return false;
     worker.thread = std::move(*thread);
     worker.life = Life::running;

@@ -2,10 +2,12 @@
 // merged tree is *before* or *after*, live and mounted anew, and a verb that failed can be repeated.
 #include <algorithm>
 #include <filesystem>
+#include <new>
 
 #include "layer/workdir.h"
 #include "overlay/fault_verbs_test.h"
 #include "testing/fault_loop.h"
+#include "testing/memory_fault.h"
 #include "testing/temp_in_memory.h"
 #include "testing/test.h"
 
@@ -176,6 +178,31 @@ void dyingOnce(Case at) {
   });
 }
 
+// True when the fault was reached.
+bool withoutMemoryOnce(Case& at, uint64_t nth) {
+  at.fault = "without memory at allocation " + std::to_string(nth);
+  Round round(at.verb, at.kind, at.memory);
+  if (!round.opened()) return false;
+  bool succeeded = false, struck = false;
+  {
+    const testing::AllocationFault fault(nth);
+    try {
+      succeeded = round.run().ok();
+    } catch (const std::bad_alloc&) {
+      succeeded = false;
+    }
+    struck = fault.struck();
+  }
+  const std::string live = round.live(), disk = round.beside();
+  at.check(at.known(live), "the live union shows\n" + live);
+  at.check(!succeeded || live == at.verb.after, "it says it succeeded, and shows\n" + live);
+  at.check(live == disk || at.verb.between != nullptr, "the live union shows\n" + live + "the disk has\n" + disk);
+  if (struck && !succeeded) checkRepeated(at, round, live);
+  const std::string last = round.live(), anew = round.anew();
+  at.check(last == anew || at.verb.between != nullptr, "mounted anew, it shows\n" + anew);
+  return struck;
+}
+
 Case undisturbed(const FaultVerb& verb, Upper kind, Memory memory) {
   Round round(verb, kind, memory);
   Case at{verb, kind, memory, {}, "no fault"};
@@ -218,6 +245,15 @@ TEST("a verb that is refused a call leaves before or after where whiteouts are f
 TEST("a verb that meets a full disk leaves before or after, and can be repeated") {
   if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
   forEachVerb(Upper::noTemporaries, Memory::cold, [](const Case& at) { failingOnce(at, ENOSPC); });
+}
+
+TEST("a verb that finds no memory leaves before or after, holds no lock, and can be repeated") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  for (const Memory memory : {Memory::cold, Memory::warm}) {
+    forEachVerb(Upper::full, memory, [](Case at) {
+      for (uint64_t nth = 1; withoutMemoryOnce(at, nth);) ++nth;
+    });
+  }
 }
 
 TEST("a process that dies within a verb leaves before or after, and only what the next mount sweeps") {
