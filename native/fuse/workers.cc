@@ -2,6 +2,7 @@
 #include "fuse/workers.h"
 
 #include <algorithm>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -37,6 +38,15 @@ unsigned readerLimit(WorkerLimits limits) {
   return std::clamp(asked, 1U, std::clamp(limits.threads, 1U, kThreadLimit));
 }
 
+// Without memory there is no further thread, as without a permission to make one.
+Result<sys::Thread> startThread(std::function<void()> body) {
+  try {
+    return sys::Thread::start(std::move(body));
+  } catch (const std::bad_alloc&) {
+    return Errno(ENOMEM);
+  }
+}
+
 }  // namespace
 
 Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize, Placement::Machine machine)
@@ -51,6 +61,7 @@ Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits 
     workers_[i].owner = this;
     workers_[i].placement = Placement(machine);
   }
+  idle_.reserve(kThreadLimit);  // handing over a place must not need memory
 }
 
 Workers::~Workers() { stop(); }
@@ -123,7 +134,7 @@ bool Workers::spawnLocked() {
     if (worker.life == Life::running) continue;
     worker.thread.join();  // it has left: nothing of ours is needed for its return
     if (!prepare(worker)) return false;
-    auto thread = sys::Thread::start([this, &worker] { run(worker); });
+    auto thread = startThread([this, &worker] { run(worker); });
     if (!thread) return false;
     worker.thread = std::move(*thread);
     worker.life = Life::running;

@@ -31,9 +31,12 @@ struct LayerAnswer {
   bool whiteoutFile = false;  // `.wh.NAME` lies beside: nothing below shows
 };
 
-bool holdsXattrWhiteouts(const Inode& dir, LayerIndex layer) {
-  const auto& in = dir.dir->xattrWhiteoutIn;
-  return !in.empty() && std::ranges::find(in, layer) != in.end();
+bool isAmong(const std::vector<LayerIndex>& layers, LayerIndex layer) {
+  return !layers.empty() && std::ranges::find(layers, layer) != layers.end();
+}
+
+bool mayHoldCopies(const Inode& dir, LayerIndex layer) {
+  return layer == kUpperLayer ? dir.dir->impure.load() : isAmong(dir.dir->impureLowers, layer);
 }
 
 Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const CName& name, bool isLast) {
@@ -44,7 +47,7 @@ Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const C
   if (stat.ok()) {
     answer.stat = *stat;
     answer.opinion = stat->isDir() ? Opinion::dir : Opinion::file;
-    if (marker::isWhiteoutDevice(*stat) || (holdsXattrWhiteouts(dir, layer) && marker::isXattrWhiteout(at, *stat))) {
+    if (marker::isWhiteoutDevice(*stat) || (isAmong(dir.dir->xattrWhiteoutIn, layer) && marker::isXattrWhiteout(at, *stat))) {
       answer.opinion = Opinion::whiteout;
     }
   }
@@ -53,17 +56,23 @@ Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const C
   return answer;
 }
 
-// Showing such a directory without its moved part would show it empty. Linux: namei.c:ovl_lookup_layers(), "refusing to
-// follow redirect".
-Errno refuseRedirect(const OverlayState& state, LayerIndex layer, const CName& name) {
-  log::write(log::Level::warn, "refusing a directory with a redirect; redirects are not followed",
-             {{"layer", state.stack->layer(layer).path()}, {"name", name.view()}});
+// What lies elsewhere in the layers cannot be left out: a moved directory would look empty, a file read as zeros.
+// Linux: namei.c:ovl_lookup(), "refusing to follow ...". The kernel does not remember the answer, so each name is told
+// of once.
+Errno refuse(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name, const char* what) {
+  std::string path = pathOf(dir, name.view());
+  if (state.refusals.isNew(path)) log::write(log::Level::warn, what, {{"layer", state.stack->layer(layer).path()}, {"path", path}});
   return Errno(EPERM);
 }
 
+Status checkHasData(OverlayState& state, Inode& dir, LayerIndex layer, const sys::Stat& stat, int fd, const CName& name) {
+  if (!marker::isMetacopy({fd, name.c_str()}, stat, mayHoldCopies(dir, layer))) return success();
+  return refuse(state, dir, layer, name, "refusing a file whose data lies in another layer (metacopy)");
+}
+
 // Adds a directory of `layer` to the merge; true when an opaque mark ends it.
-Result<bool> takeDirectory(const OverlayState& state, Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd,
-                           const CName& name, bool moreBelow) {
+Result<bool> takeDirectory(OverlayState& state, Inode& parent, Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd,
+                           const CName& name) {
   if (found.layers.empty()) {
     found.top = layer;
     found.stat = stat;
@@ -72,13 +81,16 @@ Result<bool> takeDirectory(const OverlayState& state, Resolution& found, LayerIn
     found.lowerTop = layer;
   }
   found.layers.push_back(layer);
-  if (!moreBelow && layer != kUpperLayer) return true;
+  // Marks speak of what lies below: of the same name, or in a layer below under another (redirect, metacopy).
+  if (layer + 1 == state.stack->size() && layer != kUpperLayer) return true;
+  const bool mayMerge = layer != parent.dir->layers.back() || layer == kUpperLayer;
   auto fd = sys::open({parentFd, name.c_str()}, O_RDONLY | O_DIRECTORY);
   if (fd.failsWith(EACCES)) fd = sys::open({parentFd, name.c_str()}, O_PATH | O_DIRECTORY);
   TRY(fd);
-  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get()));
-  if (marks.redirected && !marks.opaque) return refuseRedirect(state, layer, name);
+  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get(), mayMerge));
+  if (marks.redirected && !marks.opaque) return refuse(state, parent, layer, name, "refusing a directory that was moved (redirect)");
   if (layer == kUpperLayer) found.impure = marks.impure;
+  if (marks.impure && layer != kUpperLayer) found.impureLowers.push_back(layer);
   if (marks.mayHoldXattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
   found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
   return marks.opaque;
@@ -106,6 +118,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
     if (answer.opinion == Opinion::whiteout) break;
     if (answer.opinion == Opinion::file) {
       if (found.layers.empty()) {
+        TRY(checkHasData(state, dir, layer, answer.stat, (*fd)->get(), name));
         found.top = layer;
         found.stat = answer.stat;
         view.found = std::move(found);
@@ -114,7 +127,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
       break;
     }
     if (answer.opinion == Opinion::dir) {
-      TRY_ASSIGN(const bool ends, takeDirectory(state, found, layer, answer.stat, (*fd)->get(), name, !isLast));
+      TRY_ASSIGN(const bool ends, takeDirectory(state, dir, found, layer, answer.stat, (*fd)->get(), name));
       if (ends) break;
     }
     if (answer.whiteoutFile) break;
@@ -145,9 +158,11 @@ Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& nam
   TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
   const auto stat = sys::stat({fd->get(), name.c_str()});
   if (!stat.ok()) return meansAbsent(stat.error()) ? Result<NameView>(NameView{}) : stat.error();
+  TRY(checkHasData(state, dir, entry->top, *stat, fd->get(), name));
   Resolution found;
   found.top = entry->top;
   found.stat = *stat;
+  if (stat->isDir()) found.layers = {entry->top};  // somebody changed the layer behind the mount
   view.found = std::move(found);
   return view;
 }
@@ -163,7 +178,10 @@ RealKey keyOf(LayerIndex layer, const sys::Stat& stat) { return {stat.ino, stat.
 
 Result<NameView> viewName(OverlayState& state, Inode& dir, const CName& name) {
   if (marker::isReservedName(name.view())) return NameView{};
-  if (dir.dir->index) return viewFromIndex(state, dir, name);
+  if (dir.dir->index) {
+    state.listings.stamp(dir.dir->indexUsed);
+    return viewFromIndex(state, dir, name);
+  }
   return probe(state, dir, name, dir.dir->layers);
 }
 
@@ -203,6 +221,7 @@ void describeNewDir(Inode& inode, const Resolution& found) {
   DirState& d = *inode.dir;
   d.layers = found.layers;
   d.xattrWhiteoutIn = found.xattrWhiteoutIn;
+  d.impureLowers = found.impureLowers;
   d.hasUpper = found.layers.front() == kUpperLayer;
   d.hasLower = found.layers.back() != kUpperLayer;
   d.merged = found.layers.size() > 1;
@@ -264,7 +283,6 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
   TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
   TRY_ASSIGN(const CName name, CName::of(rawName));
   MaybeEntry result;
-  size_t indexBytes = 0;
   {
     const TreeLock tree(state.renameMu);
     std::shared_lock shared(dir->dir->mu);
@@ -273,7 +291,6 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
       const std::unique_lock exclusive(dir->dir->mu);
       // An index is a memory, not a condition: without it each layer is asked.
       if (!loadIndex(state, *dir).ok()) dir->dir->readingCost = kUnreadable;
-      if (dir->dir->index) indexBytes = dir->dir->index->bytes();
     }
     if (!shared.owns_lock()) shared.lock();
     TRY_ASSIGN(NameView view, viewName(state, *dir, name));
@@ -282,7 +299,7 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
       result = entry;
     }
   }
-  if (indexBytes > 0) enforceBudget(state, *dir, indexBytes);
+  if (state.listings.exceeded()) enforceBudget(state, *dir);
   static_cast<void>(settleHardlinks(state));  // logged
   return result;
 }
