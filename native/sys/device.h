@@ -27,6 +27,8 @@ Result<size_t> readMessage(const Fd& fd, std::span<std::byte> into);
 Status writeMessage(const Fd& fd, std::span<const iovec> parts);
 // False when nothing can be read within the time.
 Result<bool> waitReadable(const Fd& fd, int milliseconds);
+// Waits for the kernel to end the connection. False when a signal came first.
+Result<bool> waitConnectionEnd(const Fd& device);
 
 // Registers an open file as the backing of passthrough. The descriptor may be closed afterwards.
 Result<int32_t> backingOpen(const Fd& device, const Fd& file);

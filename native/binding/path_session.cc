@@ -1,0 +1,142 @@
+// path_session.cc - see path_session.h.
+#include "binding/path_session.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "sys/device.h"
+#include "sys/open.h"
+
+namespace unionfs::binding {
+namespace {
+
+// Sessions for the end of the process: their threads must be gone before static objects are. Never destroyed itself.
+class OpenSessions {
+ public:
+  static OpenSessions& instance() {
+    static OpenSessions* open = new OpenSessions;
+    return *open;
+  }
+
+  void add(std::weak_ptr<PathSession> session) {
+    const std::lock_guard lock(mu_);
+    std::erase_if(sessions_, [](const auto& each) { return each.expired(); });
+    sessions_.push_back(std::move(session));
+  }
+
+  void closeAll() {
+    std::vector<std::weak_ptr<PathSession>> all;
+    {
+      const std::lock_guard lock(mu_);
+      all = std::exchange(sessions_, {});
+    }
+    for (const auto& weak : all) {
+      if (const auto session = weak.lock()) session->close();
+    }
+  }
+
+ private:
+  OpenSessions() {
+    std::atexit([] { instance().closeAll(); });
+  }
+
+  std::mutex mu_;
+  std::vector<std::weak_ptr<PathSession>> sessions_;  // guarded by mu_
+};
+
+}  // namespace
+
+std::optional<Failure> PathSession::open(const MountRequest& request) {
+  OpenSessions::instance().add(weak_from_this());
+  log::setLevel(static_cast<log::Level>(request.logLevel));
+
+  StackError stackError;
+  std::shared_ptr<LayerStack> stack = LayerStack::open(request.stack, stackError);
+  if (!stack) return Failure{stackError.error, {}, stackError.path, stackError.what};
+
+  auto overlay = Overlay::open(std::move(stack), request.overlay);
+  if (!overlay) return Failure{overlay.error(), {}, request.mount.mountpoint, "the union cannot be set up"};
+  const Status started = workers_.start(request.mount.maxThreads);
+  if (!started) return Failure{started.error(), "start of the serving threads", request.mount.mountpoint, {}};
+
+  const std::lock_guard lock(mu_);
+  overlay_ = std::move(*overlay);
+  tree_ = std::make_shared<PathTree>(*overlay_);
+  return std::nullopt;
+}
+
+bool PathSession::post(std::function<void(PathTree&)> work) {
+  std::shared_ptr<PathTree> tree;
+  {
+    const std::lock_guard lock(mu_);
+    tree = tree_;
+  }
+  return tree && workers_.post([tree = std::move(tree), work = std::move(work)] { work(*tree); });
+}
+
+Status PathSession::watch(int device, OnEnd onEnd) {
+  TRY_ASSIGN(Fd copy, sys::duplicate(device));
+  const std::lock_guard lock(mu_);
+  if (!tree_ || watcher_.joinable()) return Errno(EINVAL);
+  watching_ = true;
+  auto body = [this, held = std::make_shared<const Fd>(std::move(copy)), onEnd = std::move(onEnd)] {
+    const Status able = sys::becomeServingThread("unionfs watch");
+    if (!able) log::write(log::Level::warn, "the watching thread has no umask of its own", {{"errno", able.error().value()}});
+    while (!stopping_) {
+      const auto ended = sys::waitConnectionEnd(*held);
+      if (ended && !*ended) continue;
+      if (!ended) log::write(log::Level::error, "cannot watch the mount; it is given up", {{"errno", ended.error().value()}});
+      break;
+    }
+    watching_ = false;
+    onEnd();
+  };
+  auto thread = sys::Thread::start(std::move(body));
+  if (!thread) {
+    watching_ = false;
+    return thread.error();
+  }
+  watcher_ = std::move(*thread);
+  return success();
+}
+
+void PathSession::stopWatching() {
+  stopping_ = true;
+  sys::Thread last;
+  {
+    const std::lock_guard lock(mu_);
+    last = std::move(watcher_);
+  }
+  while (watching_) {
+    last.wake();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  last.join();
+}
+
+void PathSession::close() {
+  workers_.stop();
+  stopWatching();
+  std::shared_ptr<Overlay> overlay;
+  std::shared_ptr<PathTree> tree;
+  const std::lock_guard lock(mu_);
+  overlay = std::move(overlay_);
+  tree = std::move(tree_);
+  tree.reset();  // it gives its counts back to the overlay
+  overlay.reset();
+}
+
+OverlayStats PathSession::stats() const {
+  const std::lock_guard lock(mu_);
+  return overlay_ ? overlay_->stats() : OverlayStats{};
+}
+
+bool PathSession::isOpen() const {
+  const std::lock_guard lock(mu_);
+  return tree_ != nullptr;
+}
+
+}  // namespace unionfs::binding
