@@ -6,7 +6,7 @@ import type { Logger } from '../log/logger.js'
 import { forwardRecords } from '../log/native-bridge.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { loadAddon } from './addon.js'
-import type { NativeError, NativeMount } from './contract.js'
+import type { NativeError, NativeLogRecord, NativeMount, NativeMountOptions, NativePaths } from './contract.js'
 
 export interface EngineOptions {
   readonly io: IoMode
@@ -19,29 +19,43 @@ export interface EngineOptions {
 
 const descriptorsKeptFree = 256
 
-export async function startSession(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativeMount> {
+export function startSession(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativeMount> {
+  return explained(loadAddon().mount(nativeOptions(stack, options, logger), forwardTo(logger)))
+}
+
+// The engine without a mount, to be asked by path.
+export function openPaths(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativePaths> {
+  return explained(loadAddon().openPaths({ ...nativeOptions(stack, options, logger), io: 'cached' }, forwardTo(logger)))
+}
+
+function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: Logger): NativeMountOptions {
+  return {
+    lowers: stack.lowers,
+    ...(stack.upper === undefined ? {} : { upper: stack.upper }),
+    ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
+    mountpoint: stack.mountpoint,
+    source: 'unionfs',
+    subtype: 'unionfs',
+    io: options.io,
+    volatile: options.volatile,
+    allowOther: options.allowOther,
+    dev: options.dev,
+    suid: options.suid,
+    maxThreads: options.threads,
+    fdBudget: descriptorBudget(),
+    logLevel: logger.levelNumber,
+  }
+}
+
+function forwardTo(logger: Logger): (records: readonly NativeLogRecord[]) => void {
+  return (records) => {
+    forwardRecords(logger, records)
+  }
+}
+
+async function explained<T>(started: Promise<T>): Promise<T> {
   try {
-    return await loadAddon().mount(
-      {
-        lowers: stack.lowers,
-        ...(stack.upper === undefined ? {} : { upper: stack.upper }),
-        ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
-        mountpoint: stack.mountpoint,
-        source: 'unionfs',
-        subtype: 'unionfs',
-        io: options.io,
-        volatile: options.volatile,
-        allowOther: options.allowOther,
-        dev: options.dev,
-        suid: options.suid,
-        maxThreads: options.threads,
-        fdBudget: descriptorBudget(),
-        logLevel: logger.levelNumber,
-      },
-      (records) => {
-        forwardRecords(logger, records)
-      },
-    )
+    return await started
   } catch (error) {
     throw isNativeError(error) ? explain(error) : error
   }

@@ -84,7 +84,7 @@ function describeLive(snapshot: Snapshot, upperSize: TreeSize | undefined): stri
   const lines = [
     `${snapshot.mountpoint}  ${access}, pid ${snapshot.pid}, up ${formatDuration(snapshot.uptimeSeconds)}`,
     ...layerLines(snapshot, upperSize).map((line) => `  ${line}`),
-    `  io        ${session.io}${session.ioReason === '' ? '' : ` (${session.ioReason})`}, FUSE 7.${session.protocolMinor}${session.viaFusermount ? ', mounted through fusermount3' : ''}`,
+    `  io        ${session.io}${session.ioReason === '' ? '' : ` (${session.ioReason})`}, FUSE 7.${session.protocolMinor}${session.viaFusermount ? ', mounted through fusermount3' : ''}${snapshot.transport === 'kernel' ? '' : `, through ${snapshot.transport}`}`,
     `  memory    ${formatBytes(memory.rssBytes)} resident${memory.pssBytes === undefined ? '' : `, ${formatBytes(memory.pssBytes)} its own share`}; ${snapshot.threads} thread${snapshot.threads === 1 ? '' : 's'}`,
     `  caches    ${overlay.inodes} inodes (${overlay.lookups} lookups); descriptors: ${overlay.dirFds} directories, ${overlay.fileFds} files, ${overlay.pinnedFds} pinned; ${overlay.listings} listings (${formatBytes(overlay.listingBytes)})`,
     `  copy-ups  ${overlay.copyUps} (${formatBytes(overlay.copyUpBytes)})`,
