@@ -23,6 +23,7 @@ export const abilities = {
   fallocate: 'fallocate',
   'seek-holes': 'SEEK_DATA and SEEK_HOLE: all is data',
   'linked-caches': 'one page cache for all names of a file',
+  'atomic-replace': 'replacing an open file in one step: its name is missing for a moment',
   'removed-directories': 'requests about what was opened in a directory that is removed since',
   fusermount3: 'mounting by an ordinary user through fusermount3',
 } as const

@@ -149,7 +149,7 @@ f.it('a symlink has its own owner and times', { lower: { l: symlink('nowhere') }
   posix.chown(fx.path('l'), 11, 12, AT.SYMLINK_NOFOLLOW)
   posix.utimens(fx.path('l'), 1_000_000_001n, 2_000_000_002n, AT.SYMLINK_NOFOLLOW)
   const stat = lstat(fx.path('l'))
-  assert.deepEqual([stat.uid, stat.gid, stat.mtime], [11, 12, 2_000_000_002n])
+  assert.deepEqual([stat.uid, stat.gid, stat.mtime], [11, 12, fx.time(2_000_000_002n)])
   assert.equal(readlinkSync(fx.path('l')), 'nowhere')
 })
 
@@ -197,7 +197,7 @@ f.it('mknod on an existing name is EEXIST', { lower: { a: '' } }, (fx) => {
   fx.fails('EEXIST', () => posix.mknod(fx.path('a'), S.IFIFO | 0o600))
 })
 
-f.it('an ordinary user may make a fifo but no device', { top: { mode: 0o777 }, lower: {} }, (fx) => {
+f.it('an ordinary user may make a fifo but no device', { top: { mode: 0o777 }, lower: {}, needs: ['caller-ids'] }, (fx) => {
   runAs({ uid: 1000, gid: 1000 }, () => {
     posix.mknod(fx.path('p'), S.IFIFO | 0o600)
     fx.fails('EPERM', () => posix.mknod(fx.path('c'), S.IFCHR | 0o600, 1, 3))
