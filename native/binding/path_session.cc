@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "sys/device.h"
+#include "sys/mounting.h"
 #include "sys/open.h"
 
 namespace unionfs::binding {
@@ -47,6 +48,22 @@ class OpenSessions {
   std::vector<std::weak_ptr<PathSession>> sessions_;  // guarded by mu_
 };
 
+// An end without an unmount in this namespace (an abort, the last user of a lazily unmounted tree) is seen this late.
+constexpr int kLongestBlindness = 1000;
+// A mount leaves the table a moment before its connection ends.
+constexpr int kUnmountTakes = 50;
+
+// The table tells of an unmount without a wake-up for every request. Returns early when `stop` is set and a signal comes.
+Status waitForEnd(const Fd& device, const std::atomic<bool>& stop) {
+  TRY_ASSIGN(const Fd table, sys::openMountTable());
+  while (!stop) {
+    TRY_ASSIGN(const bool changed, sys::waitMountTableChange(table, kLongestBlindness));
+    TRY_ASSIGN(const bool ended, sys::waitConnectionEnd(device, changed ? kUnmountTakes : 0));
+    if (ended) break;
+  }
+  return success();
+}
+
 }  // namespace
 
 std::optional<Failure> PathSession::open(const MountRequest& request) {
@@ -85,12 +102,8 @@ Status PathSession::watch(int device, OnEnd onEnd) {
   auto body = [this, held = std::make_shared<const Fd>(std::move(copy)), onEnd = std::move(onEnd)] {
     const Status able = sys::becomeServingThread("unionfs watch");
     if (!able) log::write(log::Level::warn, "the watching thread has no umask of its own", {{"errno", able.error().value()}});
-    while (!stopping_) {
-      const auto ended = sys::waitConnectionEnd(*held);
-      if (ended && !*ended) continue;
-      if (!ended) log::write(log::Level::error, "cannot watch the mount; it is given up", {{"errno", ended.error().value()}});
-      break;
-    }
+    const Status watched = waitForEnd(*held, stopping_);
+    if (!watched) log::write(log::Level::error, "cannot watch the mount; it is given up", {{"errno", watched.error().value()}});
     watching_ = false;
     onEnd();
   };

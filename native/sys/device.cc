@@ -63,11 +63,11 @@ Result<bool> waitReadable(const Fd& fd, int milliseconds) {
 }
 
 // POLLERR needs no asking for.
-Result<bool> waitConnectionEnd(const Fd& device) {
+Result<bool> waitConnectionEnd(const Fd& device, int milliseconds) {
   pollfd one{.fd = device.get(), .events = 0, .revents = 0};
-  if (::poll(&one, 1, -1) > 0) return true;
-  if (errno == EINTR) return false;
-  return Errno::last();
+  const int ready = ::poll(&one, 1, milliseconds);
+  if (ready < 0 && errno != EINTR) return Errno::last();
+  return ready > 0;
 }
 
 Result<int32_t> backingOpen(const Fd& device, const Fd& file) {

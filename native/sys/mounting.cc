@@ -2,6 +2,7 @@
 #include "sys/mounting.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -246,6 +247,19 @@ std::optional<MountEntry> topMountAt(const std::string& mountpoint) {
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
   }
   return found;
+}
+
+Result<Fd> openMountTable() {
+  const int fd = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Errno::last();
+  return Fd(fd);
+}
+
+Result<bool> waitMountTableChange(const Fd& table, int milliseconds) {
+  pollfd one{.fd = table.get(), .events = POLLPRI, .revents = 0};
+  const int ready = ::poll(&one, 1, milliseconds);
+  if (ready < 0 && errno != EINTR) return Errno::last();
+  return ready > 0;
 }
 
 Status abortConnection(uint64_t connection) {

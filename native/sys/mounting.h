@@ -42,6 +42,11 @@ struct MountEntry {
 };
 std::optional<MountEntry> topMountAt(const std::string& mountpoint);
 
+// This mount namespace's table of mounts, to be waited on.
+Result<Fd> openMountTable();
+// True when the table has changed since the last call, or changes within the time.
+Result<bool> waitMountTableChange(const Fd& table, int milliseconds);
+
 // Ends connection N as if the server had died. Needs fusectl mounted at its usual place.
 Status abortConnection(uint64_t connection);
 
