@@ -207,9 +207,7 @@ constexpr size_t kRowCount = std::size(kRows);
 
 Napi::Value number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
 
-double milliseconds(const Time& time) {
-  return static_cast<double>(time.sec) * 1000.0 + static_cast<double>(time.nsec / 1'000'000);
-}
+double milliseconds(const Time& time) { return static_cast<double>(time.sec) * 1000.0 + static_cast<double>(time.nsec / 1'000'000); }
 
 Napi::Value toJs(Napi::Env env, const Attr& attr) {
   Napi::Object object = Napi::Object::New(env);
@@ -332,10 +330,11 @@ Napi::Value stats(Napi::Env env, const PathHandle& handle) {
 Napi::Value watch(const Napi::CallbackInfo& info, const std::shared_ptr<PathHandle>& handle) {
   Arguments arguments(info);
   const uint32_t device = arguments.number(0);
+  const uint64_t connection = arguments.large(1);
   if (!arguments.valid("watch")) return info.Env().Undefined();
   auto ended = std::make_shared<Napi::Promise::Deferred>(info.Env());
   const Napi::Promise promise = ended->Promise();
-  const Status watching = handle->session->watch(static_cast<int>(device), [handle, ended] {
+  const Status watching = handle->session->watch(static_cast<int>(device), connection, [handle, ended] {
     handle->channel->post([ended](Napi::Env then) { ended->Resolve(then.Undefined()); });
   });
   if (!watching) ended->Reject(toError(info.Env(), {watching.error(), "watch", {}, "the mount cannot be watched"}).Value());
@@ -359,8 +358,9 @@ Napi::Value close(const Napi::CallbackInfo& info, const std::shared_ptr<PathHand
 Napi::Value makePaths(Napi::Env env, const std::shared_ptr<PathHandle>& handle) {
   Napi::Object object = Napi::Object::New(env);
   for (size_t row = 0; row < kRowCount; ++row) {
-    object.Set(kRows[row].name, Napi::Function::New(
-                                    env, [handle, row](const Napi::CallbackInfo& info) { return callVerb(info, handle, row); }, kRows[row].name));
+    object.Set(kRows[row].name,
+               Napi::Function::New(
+                   env, [handle, row](const Napi::CallbackInfo& info) { return callVerb(info, handle, row); }, kRows[row].name));
   }
   object.Set("stats", Napi::Function::New(
                           env, [handle](const Napi::CallbackInfo& info) { return stats(info.Env(), *handle); }, "stats"));

@@ -82,6 +82,7 @@ std::optional<Failure> PathSession::open(const MountRequest& request) {
   const std::lock_guard lock(mu_);
   overlay_ = std::move(*overlay);
   tree_ = std::make_shared<PathTree>(*overlay_);
+  mountpoint_ = request.mount.mountpoint;
   return std::nullopt;
 }
 
@@ -94,10 +95,11 @@ bool PathSession::post(std::function<void(PathTree&)> work) {
   return tree && workers_.post([tree = std::move(tree), work = std::move(work)] { work(*tree); });
 }
 
-Status PathSession::watch(int device, OnEnd onEnd) {
+Status PathSession::watch(int device, uint64_t connection, OnEnd onEnd) {
   TRY_ASSIGN(Fd copy, sys::duplicate(device));
   const std::lock_guard lock(mu_);
   if (!tree_ || watcher_.joinable()) return Errno(EINVAL);
+  connection_ = connection;
   watching_ = true;
   auto body = [this, held = std::make_shared<const Fd>(std::move(copy)), onEnd = std::move(onEnd)] {
     const Status able = sys::becomeServingThread("unionfs watch");
@@ -116,6 +118,15 @@ Status PathSession::watch(int device, OnEnd onEnd) {
   return success();
 }
 
+// A dead mount would be left behind by a process that ends without an unmount.
+void PathSession::unmountWatched() {
+  const std::lock_guard lock(mu_);
+  const auto top = sys::topMountAt(mountpoint_);
+  if (!top || top->deviceMajor != 0 || top->deviceMinor != connection_) return;
+  const Status gone = sys::unmount(mountpoint_, true);
+  if (!gone) log::write(log::Level::warn, "mount left behind", {{"path", mountpoint_}, {"errno", gone.error().value()}});
+}
+
 void PathSession::stopWatching() {
   stopping_ = true;
   sys::Thread last;
@@ -132,6 +143,7 @@ void PathSession::stopWatching() {
 
 void PathSession::close() {
   workers_.stop();
+  if (watching_) unmountWatched();
   stopWatching();
   std::shared_ptr<Overlay> overlay;
   std::shared_ptr<PathTree> tree;

@@ -26,9 +26,10 @@ class PathSession : public std::enable_shared_from_this<PathSession> {
   // Runs `work` on a worker. False when the session is closed: it was not taken.
   bool post(std::function<void(PathTree&)> work);
   // `onEnd` runs once, on a thread of the session, when the kernel has ended the connection that `device` serves, or
-  // when the session is closed.
-  Status watch(int device, OnEnd onEnd);
-  // Finishes what was posted and frees everything. Blocks; never from a thread of the session.
+  // when the session is closed. `connection` is its number.
+  Status watch(int device, uint64_t connection, OnEnd onEnd);
+  // Finishes what was posted and frees everything; a mount that is watched and still there is unmounted lazily. Blocks;
+  // never from a thread of the session.
   void close();
 
   [[nodiscard]] OverlayStats stats() const;
@@ -36,15 +37,18 @@ class PathSession : public std::enable_shared_from_this<PathSession> {
   [[nodiscard]] bool isOpen() const;
 
  private:
+  void unmountWatched();
   void stopWatching();
 
   PathWorkers workers_;
   mutable std::mutex mu_;
-  std::shared_ptr<Overlay> overlay_;    // guarded by mu_
-  std::shared_ptr<PathTree> tree_;      // guarded by mu_
-  sys::Thread watcher_;                 // guarded by mu_
-  std::atomic<bool> watching_{false};   // the watcher has not ended
-  std::atomic<bool> stopping_{false};   // the watcher shall end
+  std::shared_ptr<Overlay> overlay_;   // guarded by mu_
+  std::shared_ptr<PathTree> tree_;     // guarded by mu_
+  sys::Thread watcher_;                // guarded by mu_
+  std::string mountpoint_;             // guarded by mu_
+  uint64_t connection_ = 0;            // guarded by mu_
+  std::atomic<bool> watching_{false};  // the watcher has not ended
+  std::atomic<bool> stopping_{false};  // the watcher shall end
 };
 
 }  // namespace unionfs::binding

@@ -35,10 +35,10 @@ class PathWorkers {
 
   mutable std::mutex mu_;
   std::condition_variable changed_;
-  std::deque<Task> queue_;             // guarded by mu_
-  std::vector<sys::Thread> threads_;   // guarded by mu_
-  bool accepting_ = false;             // guarded by mu_
-  unsigned ready_ = 0, settled_ = 0;   // guarded by mu_; threads that serve, threads that have tried to
+  std::deque<Task> queue_;            // guarded by mu_
+  std::vector<sys::Thread> threads_;  // guarded by mu_
+  bool accepting_ = false;            // guarded by mu_
+  unsigned ready_ = 0, settled_ = 0;  // guarded by mu_; threads that serve, threads that have tried to
 };
 
 }  // namespace unionfs::binding

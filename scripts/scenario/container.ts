@@ -23,7 +23,12 @@ export class Container {
   private readonly logFile_: string
   private readonly mounts_: string[] = []
 
-  constructor(root: string, logFile: string) {
+  /** `rootOnly`: what other users make there does not belong to them. */
+  constructor(
+    root: string,
+    logFile: string,
+    private readonly rootOnly: boolean,
+  ) {
     this.root_ = root
     this.logFile_ = logFile
   }
@@ -82,7 +87,7 @@ export class Container {
     }
     for (const keyring of signingKeyrings()) this.copyFromHost(keyring)
     this.copyFromHost('etc/ssl/certs/ca-certificates.crt')
-    writeFileSync(join(this.root_, 'etc/apt/apt.conf.d/99scenario'), `${hostAcquireSettings()}\nAcquire::Languages "none";\n`)
+    writeFileSync(join(this.root_, 'etc/apt/apt.conf.d/99scenario'), `${hostAcquireSettings()}\nAcquire::Languages "none";\n${this.rootOnly ? 'APT::Sandbox::User "root";\n' : ''}`)
     // Services must not start when their packages are installed: there is no init here.
     writeFileSync(join(this.root_, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   }

@@ -82,8 +82,9 @@ export interface NativePaths {
   fsyncdir(path: string, dataOnly: boolean, done: PathDone): void
 
   stats(): NativeStats
-  // Resolves when the kernel has ended the connection that this descriptor of /dev/fuse serves. Once.
-  watch(device: number): Promise<void>
+  // Resolves when the kernel has ended the connection with this number, which this descriptor of /dev/fuse serves. Once.
+  // A process that exits before unmounts lazily.
+  watch(device: number, connection: number): Promise<void>
   // Finishes what was asked before, then frees everything.
   close(): Promise<void>
 }

@@ -61,10 +61,11 @@ async function serve(Base: FuseClass, paths: NativePaths, stack: StackDefinition
     await loadAddon().unmountPath(stack.mountpoint, true)
     throw new UnionfsError('MOUNT', 'fuse-native has mounted, but its FUSE device is not found', { path: stack.mountpoint, remedy: 'mount with --transport=kernel' })
   }
-  return served(paths, stack.mountpoint, device, paths.watch(descriptor))
+  const connection = Number(device.split(':')[1] ?? 0)
+  return served(paths, stack.mountpoint, device, connection, paths.watch(descriptor, connection))
 }
 
-function served(paths: NativePaths, mountpoint: string, device: string, gone: Promise<void>): ServedMount {
+function served(paths: NativePaths, mountpoint: string, device: string, connection: number, gone: Promise<void>): ServedMount {
   let live = true
   const requireLive = (): void => {
     if (!live) throw ended()
@@ -73,7 +74,7 @@ function served(paths: NativePaths, mountpoint: string, device: string, gone: Pr
     io: 'cached',
     ioReason: 'fuse-native has no other',
     protocolMinor,
-    connection: Number(device.split(':')[1] ?? 0),
+    connection,
     viaFusermount: false,
   }
   return {

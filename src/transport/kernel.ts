@@ -8,7 +8,8 @@ export const kernelTransport: Transport = {
   supports: Object.keys(abilities) as Ability[],
   mount: (stack, options, logger) => {
     if (options.hook !== undefined) {
-      throw new UnionfsError('INVALID', 'no JavaScript runs on the path of a request of the kernel transport', { remedy: 'mount with --transport=fuse-native' })
+      const reason = 'no JavaScript runs on the path of a request of the kernel transport'
+      return Promise.reject(new UnionfsError('INVALID', reason, { remedy: 'mount with --transport=fuse-native' }))
     }
     return startSession(stack, options, logger)
   },

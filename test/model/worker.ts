@@ -19,7 +19,7 @@ export type ModelEvent =
 
 const [base = '', kindName = '', seed = '1', count = '0', replay] = process.argv.slice(2)
 const WHOLE_TREE_EVERY = 500
-const PROGRESS_EVERY = 10_000
+const PROGRESS_EVERY = 2_000
 
 function report(event: ModelEvent): void {
   writeSync(3, JSON.stringify(event) + '\n')
