@@ -15,6 +15,7 @@ import { makeFuse, type Fuse, type FuseClass } from './mended-fuse.js'
 import { guarded, pathHandlers } from './path-handlers.js'
 import type { ServedMount, Transport, TransportOptions } from './transport.js'
 
+const packageName: string = 'fuse-native' // a string like any other to the compiler, because the package has no types
 const protocolMinor = 19 // of libfuse 2.9, which the package brings along
 const entrySeconds = 60
 const installRemedy = 'install it (`npm install fuse-native`; prebuilt for x64), or mount with --transport=kernel'
@@ -39,7 +40,7 @@ export const fuseNativeTransport: Transport = {
 
 async function loadPackage(): Promise<FuseClass> {
   try {
-    const loaded = (await import('fuse-native' as string)) as { default: FuseClass }
+    const loaded = (await import(packageName)) as { default: FuseClass }
     return loaded.default
   } catch (error) {
     const absent = errnoOf(error) === 'ERR_MODULE_NOT_FOUND'

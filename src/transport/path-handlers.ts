@@ -81,7 +81,7 @@ function relay<In, Out>(logger: Logger, done: Answer<[Out]>, convert: (value: In
     }
     let converted: Out
     try {
-      converted = convert(value as In)
+      converted = convert(value)
     } catch (error) {
       logger.log('error', 'an answer cannot be translated', { reason: messageOf(error) })
       done(-errnoIo)
@@ -191,11 +191,11 @@ export function toFsStat(stat: PathStatFs): FsStat {
 // The same handlers, none of which can leave a request without an answer by throwing: EIO and a log line instead. An
 // answer that comes twice is given once.
 export function guarded(handlers: PathHandlers, logger: Logger): PathHandlers {
-  const entries = Object.entries(handlers) as [string, (...args: unknown[]) => void][]
+  const entries = Object.entries(handlers) as [string, (...args: unknown[]) => unknown][]
   return Object.fromEntries(entries.map(([name, handler]) => [name, guard(name, handler, handlers, logger)])) as unknown as PathHandlers
 }
 
-function guard(name: string, handler: (...args: unknown[]) => void, self: PathHandlers, logger: Logger): (...args: unknown[]) => void {
+function guard(name: string, handler: (...args: unknown[]) => unknown, self: PathHandlers, logger: Logger): (...args: unknown[]) => void {
   return (...args) => {
     const done = args.pop() as Answer<unknown[]>
     let answered = false
@@ -213,7 +213,7 @@ function guard(name: string, handler: (...args: unknown[]) => void, self: PathHa
     }
     try {
       // A hook may be an async function: its rejection is a failure as well.
-      const returned: unknown = handler.apply(self, [...args, once]) as unknown
+      const returned = handler.apply(self, [...args, once])
       if (returned instanceof Promise) returned.catch(fail)
     } catch (error) {
       fail(error)

@@ -63,7 +63,7 @@ t.test('a handler whose promise rejects answers EIO as well', async (t) => {
     await settle()
     throw new Error('late')
   }
-  const handlers = guarded(handlersOf({ unlink: rejecting as unknown as PathHandlers['unlink'] }), logger)
+  const handlers = guarded(handlersOf({ unlink: Reflect.get({ rejecting }, 'rejecting') as PathHandlers['unlink'] }), logger)
   const errno = await new Promise<number>((resolve) => handlers.unlink('/a', resolve))
   t.equal(errno, -5)
   t.match(logger.lines, [{ fields: { op: 'unlink', reason: 'late' } }])

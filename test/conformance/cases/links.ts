@@ -86,6 +86,14 @@ f.it('a lower hard link written through one name gives the stated view through t
   assert.equal(text(fx.path('b')), kept ? 'changed' : 'x')
 })
 
+f.it('what is written through one name of a file shows at once through a descriptor opened by the other', { upper: { a: 'old', b: hardLink('a') }, needs: ['linked-caches'] }, (fx) => {
+  withFd(fx.path('b'), O.RDONLY, (fd) => {
+    assert.equal(posix.pread(fd, 9, 0).toString(), 'old')
+    withFd(fx.path('a'), O.RDWR, (other) => { posix.pwrite(other, 'new', 0) })
+    assert.equal(posix.pread(fd, 9, 0).toString(), 'new')
+  })
+})
+
 f.it('both names of a lower file stay one inode after copy-up', { lower: { a: 'x', d: dir({ b: hardLink('a') }) }, needs: ['kept-hardlinks'] }, (fx) => {
   text(fx.path('d/b'))
   posix.chmod(fx.path('a'), 0o600)
