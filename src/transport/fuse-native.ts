@@ -18,6 +18,7 @@ import type { ServedMount, Transport, TransportOptions } from './transport.js'
 const packageName: string = 'fuse-native' // a string like any other to the compiler, because the package has no types
 const protocolMinor = 19 // of libfuse 2.9, which the package brings along
 const entrySeconds = 60
+const libraryRemedy = 'install libfuse 2 (apt-get install libfuse2), or mount with --transport=kernel'
 const installRemedy = 'install it (`npm install fuse-native`; prebuilt for x64), or mount with --transport=kernel'
 
 export const fuseNativeTransport: Transport = {
@@ -44,8 +45,9 @@ async function loadPackage(): Promise<FuseClass> {
     return loaded.default
   } catch (error) {
     const absent = errnoOf(error) === 'ERR_MODULE_NOT_FOUND'
+    const noLibrary = messageOf(error).includes('libfuse.so')
     throw new UnionfsError('ENGINE', absent ? 'the npm package fuse-native is not installed' : `the npm package fuse-native cannot be loaded: ${messageOf(error)}`, {
-      remedy: installRemedy,
+      remedy: noLibrary ? libraryRemedy : installRemedy,
       cause: error,
     })
   }
