@@ -59,11 +59,11 @@ t.test('a handler that throws answers EIO once, with a log line', (t) => {
 
 t.test('a handler whose promise rejects answers EIO as well', async (t) => {
   const logger = recorder()
-  const rejecting = async (): Promise<void> => {
+  const rejecting: () => unknown = async () => {
     await settle()
     throw new Error('late')
   }
-  const handlers = guarded(handlersOf({ unlink: Reflect.get({ rejecting }, 'rejecting') as PathHandlers['unlink'] }), logger)
+  const handlers = guarded(handlersOf({ unlink: rejecting }), logger)
   const errno = await new Promise<number>((resolve) => handlers.unlink('/a', resolve))
   t.equal(errno, -5)
   t.match(logger.lines, [{ fields: { op: 'unlink', reason: 'late' } }])
