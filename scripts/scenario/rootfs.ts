@@ -110,7 +110,7 @@ function skipped(what: string, why: string): void {
 function live(scene: Scene, target: string): void {
   const { steps } = scene
   const oneUser = subjectLacks(scene.subject, 'caller-ids')
-  const container = new Container(target, join(scene.scratch, 'inside.log'), oneUser !== undefined)
+  const container = new Container(target, join(scene.scratch, 'inside.log'), oneUser !== undefined, scene.subject.transport !== 'kernel')
   const script = (name: string, file: string, ...args: string[]): void => {
     steps.step(name, () => container.script(file, ...args))
   }
@@ -124,7 +124,8 @@ function live(scene: Scene, target: string): void {
   if (!scene.short) {
     steps.step('package cache copied in', () => { container.loadPackageCache() })
     script('chroot: apt-get update', 'apt-update.sh')
-    script(`chroot: apt-get install ${kInstalledPackages.join(' ')}`, 'apt-install.sh', ...kInstalledPackages)
+    const packages = kInstalledPackages.filter((name) => name !== 'postgresql' || oneUser === undefined)
+    script(`chroot: apt-get install ${packages.join(' ')}`, 'apt-install.sh', ...packages)
     steps.step('package cache copied out', () => { container.savePackageCache() })
   }
   script('chroot: C programs compiled and run', 'compile.sh')
