@@ -16,9 +16,10 @@ const sourceRooms: Readonly<Record<string, readonly string[]>> = {
   log: ['errors', 'config'],
   engine: ['errors', 'config', 'stack', 'log'],
   metrics: ['errors', 'config', 'stack', 'log', 'engine'],
-  mount: ['errors', 'config', 'stack', 'log', 'engine', 'metrics'],
+  transport: ['errors', 'config', 'stack', 'log', 'engine'],
+  mount: ['errors', 'config', 'stack', 'log', 'engine', 'metrics', 'transport'],
   cli: ['errors', 'config', 'stack', 'log', 'engine', 'metrics', 'mount'],
-  index: ['errors', 'config', 'stack', 'log', 'engine', 'metrics', 'mount'],
+  index: ['errors', 'config', 'stack', 'log', 'engine', 'metrics', 'mount', 'transport'],
 }
 const nativeRooms: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -38,7 +39,7 @@ const soleImporters: readonly { what: RegExp; home: RegExp; name: string }[] = [
   { what: /from '(pino|pino\/.*)'|import\('pino'\)/, home: /^src\/log\/logger\.ts$/, name: 'pino' },
   { what: /from 'node:module'|unionfs\.node/, home: /^src\/engine\/addon\.ts$/, name: 'the addon' },
   { what: /from '(level|classic-level|abstract-level)'/, home: /^src\/index\/store\.ts$/, name: 'level' },
-  { what: /['"]fuse-native['"]/, home: /^src\/transport\/fuse-native\.ts$/, name: 'fuse-native' },
+  { what: /(from |import\(|require\()['"]fuse-native['"]/, home: /^src\/transport\/fuse-native\.ts$/, name: 'fuse-native' },
   { what: /process\.(argv|stdout|stderr|exit\b|exitCode)|console\./, home: /^src\/cli\//, name: 'argv, stdout, stderr and exit' },
 ]
 

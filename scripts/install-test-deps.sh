@@ -18,6 +18,8 @@ need strace strace
 need git git
 need clang-format clang-format
 need fuse-overlayfs fuse-overlayfs
+# A library: the npm package fuse-native needs it.
+ldconfig -p 2>/dev/null | grep -q 'libfuse\.so\.2 ' || missing="$missing libfuse2"
 
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then

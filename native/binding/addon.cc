@@ -11,6 +11,7 @@
 #include "binding/js_channel.h"
 #include "binding/log_forwarder.h"
 #include "binding/mount_session.h"
+#include "binding/path_ops.h"
 #include "binding/probe.h"
 
 namespace unionfs::binding {
@@ -147,6 +148,7 @@ Napi::Value mount(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("version", UNIONFS_VERSION);
   exports.Set("mount", Napi::Function::New(env, &mount, "mount"));
+  exports.Set("openPaths", Napi::Function::New(env, &openPaths, "openPaths"));
   exports.Set("probeHost", Napi::Function::New(env, &probeHost, "probeHost"));
   exports.Set("probePath", Napi::Function::New(env, &probePath, "probePath"));
   exports.Set("unmountPath", Napi::Function::New(env, &unmountPath, "unmountPath"));

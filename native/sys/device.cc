@@ -62,6 +62,14 @@ Result<bool> waitReadable(const Fd& fd, int milliseconds) {
   return count > 0;
 }
 
+// POLLERR needs no asking for.
+Result<bool> waitConnectionEnd(const Fd& device, int milliseconds) {
+  pollfd one{.fd = device.get(), .events = 0, .revents = 0};
+  const int ready = ::poll(&one, 1, milliseconds);
+  if (ready < 0 && errno != EINTR) return Errno::last();
+  return ready > 0;
+}
+
 Result<int32_t> backingOpen(const Fd& device, const Fd& file) {
   BackingMap map{.fd = file.get(), .flags = 0, .padding = 0};
   const int id = ::ioctl(device.get(), kBackingOpen, &map);

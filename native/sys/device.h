@@ -27,6 +27,9 @@ Result<size_t> readMessage(const Fd& fd, std::span<std::byte> into);
 Status writeMessage(const Fd& fd, std::span<const iovec> parts);
 // False when nothing can be read within the time.
 Result<bool> waitReadable(const Fd& fd, int milliseconds);
+// True when the kernel has ended the connection, or does so within the time. A thread that waits here is woken by every
+// request of the connection.
+Result<bool> waitConnectionEnd(const Fd& device, int milliseconds);
 
 // Registers an open file as the backing of passthrough. The descriptor may be closed afterwards.
 Result<int32_t> backingOpen(const Fd& device, const Fd& file);

@@ -2,6 +2,7 @@
 #include "sys/mounting.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -257,6 +258,19 @@ std::optional<MountEntry> topMountAt(const std::string& mountpoint) {
 
 Status setReadahead(uint64_t connection, unsigned kib) {
   return writeSetting("/sys/class/bdi/0:" + std::to_string(connection) + "/read_ahead_kb", std::to_string(kib));
+}
+
+Result<Fd> openMountTable() {
+  const int fd = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Errno::last();
+  return Fd(fd);
+}
+
+Result<bool> waitMountTableChange(const Fd& table, int milliseconds) {
+  pollfd one{.fd = table.get(), .events = POLLPRI, .revents = 0};
+  const int ready = ::poll(&one, 1, milliseconds);
+  if (ready < 0 && errno != EINTR) return Errno::last();
+  return ready > 0;
 }
 
 Status abortConnection(uint64_t connection) {

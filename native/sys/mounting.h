@@ -44,6 +44,10 @@ std::optional<MountEntry> topMountAt(const std::string& mountpoint);
 
 // How far the kernel reads ahead on connection N. Needs the right to write to /sys.
 Status setReadahead(uint64_t connection, unsigned kib);
+// This mount namespace's table of mounts, to be waited on.
+Result<Fd> openMountTable();
+// True when the table has changed since the last call, or changes within the time.
+Result<bool> waitMountTableChange(const Fd& table, int milliseconds);
 
 // Ends connection N as if the server had died. Needs fusectl mounted at its usual place.
 Status abortConnection(uint64_t connection);

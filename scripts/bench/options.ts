@@ -28,7 +28,8 @@ Prints a table and the verdict on every target; leaves table.txt, results.json a
 
   --quick            small sizes, within 3 minutes (everything: within 20)
   --tiny             smallest sizes: does every question run at all; the figures mean nothing
-  --subjects a,b     of: ${subjectIds.join(', ')} (default: all but mergerfs)
+  --subjects a,b     of: ${subjectIds.join(', ')} (default: all but
+                     mergerfs and unionfs-fuse-native)
   --only word,word   only questions whose name contains one of the words (--list shows the names)
   --rounds N         at most N rounds; fewer where the time runs out (default: 5, quick 2, tiny 1)
   --budget SECONDS   the time to be used (default: 1140, quick 150)
@@ -38,7 +39,7 @@ Prints a table and the verdict on every target; leaves table.txt, results.json a
   --list             names of the questions
 `
 
-const kDefaultSubjects: readonly SubjectId[] = subjectIds.filter((id) => id !== 'mergerfs')
+const kDefaultSubjects: readonly SubjectId[] = subjectIds.filter((id) => id !== 'mergerfs' && id !== 'unionfs-fuse-native')
 const kBudgetSeconds: Readonly<Record<Scale, number>> = { full: 1140, quick: 150, tiny: 150 }
 const kRounds: Readonly<Record<Scale, number>> = { full: 5, quick: 2, tiny: 1 }
 const kGraceSeconds = 60

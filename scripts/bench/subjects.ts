@@ -7,7 +7,7 @@ import { release } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { hasProgram } from './command.js'
 
-export const subjectIds = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'fuse-overlayfs', 'unionfs-fuse', 'mergerfs'] as const
+export const subjectIds = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-fuse-native', 'fuse-overlayfs', 'unionfs-fuse', 'mergerfs'] as const
 export type SubjectId = (typeof subjectIds)[number]
 
 /** plain: no union at all. peer: a FUSE union with copy-on-write, what targets compare with. other: shown only. */
@@ -63,8 +63,10 @@ const kOverlay: Subject = {
 export const subjects: readonly Subject[] = [
   kPlain,
   kOverlay,
-  ours('cached', '#d62728'),
-  ours('passthrough', '#ff9f0e'),
+  ours('cached', 'ours', '#d62728'),
+  ours('passthrough', 'ours', '#ff9f0e'),
+  // The same engine behind the npm package: what a path API and a JavaScript callback for each request cost.
+  ours('fuse-native', 'other', '#8c564b'),
   {
     ...packaged('fuse-overlayfs', 'peer', '#1f77b4'),
     mountCommand: ({ lowers, upper, work, mountpoint }) => ({
@@ -91,15 +93,16 @@ export function subjectOf(id: SubjectId): Subject {
   return found
 }
 
-function ours(io: 'cached' | 'passthrough', colour: string): Subject {
+function ours(way: 'cached' | 'passthrough' | 'fuse-native', kind: SubjectKind, colour: string): Subject {
+  const chosen = way === 'fuse-native' ? '--transport=fuse-native' : `--io=${way}`
   return {
-    id: `unionfs-${io}`,
-    kind: 'ours',
+    id: `unionfs-${way}`,
+    kind,
     colour,
     missing: () => (existsSync(unionfsCommand) ? undefined : `${unionfsCommand} is not built`),
     version: () => versionLine([unionfsCommand, '--version'], 'unionfs'),
     mountCommand: ({ lowers, upper, work, mountpoint }) => ({
-      argv: [unionfsCommand, 'mount', lowers.join(':'), upper, mountpoint, '--workdir', work, `--io=${io}`],
+      argv: [unionfsCommand, 'mount', lowers.join(':'), upper, mountpoint, '--workdir', work, chosen],
     }),
   }
 }

@@ -7,6 +7,8 @@ import { hasProgram, run } from './run.js'
 import { repoPath } from './subject.js'
 
 const kScriptTimeoutMs = 900_000
+/** Where each request is a JavaScript callback, an installation takes its time. */
+const kSlowScriptTimeoutMs = 5_400_000
 const kDeviceNodes = [
   ['null', 3],
   ['zero', 5],
@@ -21,9 +23,17 @@ const kPassedOn = /^(https?_proxy|no_proxy|ftp_proxy|SSL_CERT_FILE|SSL_CERT_DIR|
 export class Container {
   private readonly root_: string
   private readonly logFile_: string
+  private readonly timeoutMs_: number
   private readonly mounts_: string[] = []
 
-  constructor(root: string, logFile: string) {
+  /** `rootOnly`: what other users make there does not belong to them. */
+  constructor(
+    root: string,
+    logFile: string,
+    private readonly rootOnly: boolean,
+    slow: boolean,
+  ) {
+    this.timeoutMs_ = slow ? kSlowScriptTimeoutMs : kScriptTimeoutMs
     this.root_ = root
     this.logFile_ = logFile
   }
@@ -50,7 +60,7 @@ export class Container {
   script(name: string, ...args: string[]): string {
     const text = readFileSync(repoPath('scripts', 'scenario', 'inside', name), 'utf8')
     return run('chroot', [this.root_, '/usr/bin/env', '-i', ...environment(), '/bin/sh', '-euc', text, name, ...args], {
-      timeoutMs: kScriptTimeoutMs,
+      timeoutMs: this.timeoutMs_,
       logFile: this.logFile_,
     })
   }
@@ -65,7 +75,7 @@ export class Container {
       return ['--setenv', pair.slice(0, split), pair.slice(split + 1)]
     })
     return run('bwrap', [...binds, ...isolation, ...env, '/bin/sh', '-euc', text, name, ...args], {
-      timeoutMs: kScriptTimeoutMs,
+      timeoutMs: this.timeoutMs_,
       logFile: this.logFile_,
     })
   }
@@ -82,7 +92,7 @@ export class Container {
     }
     for (const keyring of signingKeyrings()) this.copyFromHost(keyring)
     this.copyFromHost('etc/ssl/certs/ca-certificates.crt')
-    writeFileSync(join(this.root_, 'etc/apt/apt.conf.d/99scenario'), `${hostAcquireSettings()}\nAcquire::Languages "none";\n`)
+    writeFileSync(join(this.root_, 'etc/apt/apt.conf.d/99scenario'), `${hostAcquireSettings()}\nAcquire::Languages "none";\n${this.rootOnly ? 'APT::Sandbox::User "root";\n' : ''}`)
     // Services must not start when their packages are installed: there is no init here.
     writeFileSync(join(this.root_, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   }

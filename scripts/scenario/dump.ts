@@ -10,18 +10,23 @@ import { run } from './run.js'
 
 export type Dump = ReadonlyMap<string, string>
 
+export interface DumpOptions {
+  /** Modification times as one sees them who knows milliseconds from 1970 on. */
+  readonly coarseTimes?: boolean
+}
+
 const kReadBytes = 1024 * 1024
 const kXattrTimeoutMs = 300_000
 
 /** Describes everything below and including `root`; keys are paths relative to it, '.' being the root itself. */
-export function dumpTree(root: string): Dump {
+export function dumpTree(root: string, options: DumpOptions = {}): Dump {
   const xattrs = readXattrs(root)
   const entries = new Map<string, string>()
   const buffer = Buffer.allocUnsafe(kReadBytes)
   const visit = (relative: string): void => {
     const path = join(root, relative)
     const stat = lstatSync(path, { bigint: true })
-    entries.set(relative, describeEntry(path, stat, buffer, xattrs.get(relative) ?? ''))
+    entries.set(relative, describeEntry(path, stat, shownTime(stat.mtimeNs, options), buffer, xattrs.get(relative) ?? ''))
     if (!stat.isDirectory()) return
     const names = readdirSync(path).sort()
     for (const name of names) visit(relative === '.' ? name : `${relative}/${name}`)
@@ -48,9 +53,14 @@ export function requireEqualDumps(left: Dump, right: Dump, leftName: string, rig
   if (differences.length > 0) throw new Error(`trees differ:\n  ${differences.join('\n  ')}`)
 }
 
-function describeEntry(path: string, stat: BigIntStats, buffer: Buffer, xattrs: string): string {
+function shownTime(exact: bigint, { coarseTimes = false }: DumpOptions): bigint {
+  if (!coarseTimes) return exact
+  return exact < 0n ? 0n : exact - (exact % 1_000_000n)
+}
+
+function describeEntry(path: string, stat: BigIntStats, mtime: bigint, buffer: Buffer, xattrs: string): string {
   const mode = (stat.mode & 0o7777n).toString(8).padStart(4, '0')
-  const common = `${mode} ${stat.uid}:${stat.gid} ${stat.mtimeNs}`
+  const common = `${mode} ${stat.uid}:${stat.gid} ${mtime}`
   const suffix = xattrs === '' ? '' : ` ${xattrs}`
   if (stat.isDirectory()) return `dir ${common}${suffix}`
   if (stat.isSymbolicLink()) return `symlink ${common} -> ${JSON.stringify(readlinkSync(path))}${suffix}`

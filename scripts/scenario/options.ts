@@ -1,6 +1,6 @@
 // options - the command lines of the scripts that run a file system under test.
 import { parseArgs } from 'node:util'
-import type { IoMode, Subject, SubjectName } from './subject.js'
+import { transportNames, type IoMode, type Subject, type SubjectName } from './subject.js'
 
 export interface CommonOptions {
   readonly subject: Subject
@@ -19,6 +19,7 @@ export function parseOptions(extra: ExtraOptions): CommonOptions {
     options: {
       subject: { type: 'string', default: 'unionfs' },
       io: { type: 'string', default: 'auto' },
+      transport: { type: 'string', default: 'kernel' },
       scratch: { type: 'string' },
       ...extra,
     },
@@ -28,7 +29,8 @@ export function parseOptions(extra: ExtraOptions): CommonOptions {
   const scratch = all['scratch']
   if (typeof scratch !== 'string') throw new Error('--scratch DIR is needed; start this through its .sh script')
   const name = oneOf(kSubjects, all['subject'], '--subject')
-  return { subject: { name, io: oneOf(kIoModes, all['io'], '--io') }, scratch, values: all }
+  const subject = { name, io: oneOf(kIoModes, all['io'], '--io'), transport: oneOf(transportNames, all['transport'], '--transport') }
+  return { subject, scratch, values: all }
 }
 
 export function positiveNumber(value: string | boolean | undefined, fallback: number, option: string): number {

@@ -8,19 +8,20 @@ import { join } from 'node:path'
 import { Container } from './container.js'
 import { installHostPrograms, rootTarball, unpack } from './debian.js'
 import { chooseDecoys, markersToWhNames } from './decoys.js'
-import { dumpTree, requireEqualDumps, type Dump } from './dump.js'
+import { dumpTree, requireEqualDumps, type Dump, type DumpOptions } from './dump.js'
 import { addExtras } from './extras.js'
 import { restoreDirectories, splitTree, type LayerSet } from './layers.js'
 import { parseOptions } from './options.js'
 import { run } from './run.js'
 import { StepRunner } from './steps.js'
-import { daemonLogTails, mountStack, otherSubject, subjectLabel, type Mounted, type Stack, type Subject } from './subject.js'
+import { daemonLogTails, mountStack, otherSubject, subjectLabel, subjectLacks, type Mounted, type Stack, type Subject } from './subject.js'
 
 interface Scene {
   readonly steps: StepRunner
   readonly subject: Subject
   readonly scratch: string
   readonly short: boolean
+  readonly dumping: DumpOptions
 }
 
 interface Fixture {
@@ -37,7 +38,8 @@ const kRemovedPackages = ['tzdata']
 function main(): void {
   const { subject, scratch, values } = parseOptions({ short: { type: 'boolean' } })
   if (subject.name === 'plain') throw new Error('--subject plain: a root file system needs a union')
-  const scene: Scene = { steps: new StepRunner(), subject, scratch, short: values['short'] === true }
+  const dumping = { coarseTimes: subjectLacks(subject, 'nanosecond-times') !== undefined }
+  const scene: Scene = { steps: new StepRunner(), subject, scratch, short: values['short'] === true, dumping }
   try {
     scenario(scene)
   } catch (error) {
@@ -55,10 +57,10 @@ function scenario(scene: Scene): void {
 
   const mounted = steps.step(`mount as ${subjectLabel(subject)}`, () => mountStack(subject, fixture.stack, target))
   steps.step('the merged view equals the tree the layers came from', () => {
-    requireEqualDumps(fixture.reference, dumpTree(target), 'original', 'merged')
+    requireEqualDumps(fixture.reference, dumpTree(target, scene.dumping), 'original', 'merged')
   })
   live(scene, target)
-  const left = steps.step('dump of the tree as the programs left it', () => dumpTree(target))
+  const left = steps.step('dump of the tree as the programs left it', () => dumpTree(target, scene.dumping))
   steps.step('unmount', () => unmountCleanly(mounted))
 
   compareView(scene, fixture.stack, left, subject, 'a fresh mount shows the same tree')
@@ -67,7 +69,7 @@ function scenario(scene: Scene): void {
   else compareView(scene, fixture.stack, left, other, `${subjectLabel(other)} shows the same tree`)
   steps.step('no lower layer has changed', () => {
     fixture.set.layers.forEach((layer, index) => {
-      requireEqualDumps(fixture.lowerDumps[index] ?? new Map(), dumpTree(layer), `layer ${index} before`, 'after')
+      requireEqualDumps(fixture.lowerDumps[index] ?? new Map(), dumpTree(layer, scene.dumping), `layer ${index} before`, 'after')
     })
   })
   if (subject.name === 'unionfs') otherMarkers(scene, fixture)
@@ -84,7 +86,7 @@ function prepare(scene: Scene): Fixture {
   const reference = steps.step('unpack it, add special entries, describe it', () => {
     unpack(tarball, root)
     addExtras(root)
-    return dumpTree(root)
+    return dumpTree(root, scene.dumping)
   })
   const set = steps.step('cut it into layers with whiteouts, opaque directories and decoys', () =>
     splitTree(root, join(scratch, 'layers'), chooseDecoys(root)),
@@ -92,7 +94,7 @@ function prepare(scene: Scene): Fixture {
   mkdirSync(upper)
   // The upper's own root is the root of the merged view; it takes over what the layers say of theirs.
   copyAttributes(root, upper)
-  const lowerDumps = steps.step('describe the layers', () => set.layers.map((layer) => dumpTree(layer)))
+  const lowerDumps = steps.step('describe the layers', () => set.layers.map((layer) => dumpTree(layer, scene.dumping)))
   return { set, stack: { lowers: [...set.layers].reverse(), upper }, reference, lowerDumps }
 }
 
@@ -100,14 +102,21 @@ function copyAttributes(from: string, to: string): void {
   for (const program of ['chown', 'chmod', 'touch']) run(program, [`--reference=${from}`, to])
 }
 
+function skipped(what: string, why: string): void {
+  process.stdout.write(`skipped             ${what}: ${why}\n`)
+}
+
 /** Everything that happens inside the merged tree. */
 function live(scene: Scene, target: string): void {
   const { steps } = scene
-  const container = new Container(target, join(scene.scratch, 'inside.log'))
+  const oneUser = subjectLacks(scene.subject, 'caller-ids')
+  const container = new Container(target, join(scene.scratch, 'inside.log'), oneUser !== undefined, scene.subject.transport !== 'kernel')
   const script = (name: string, file: string, ...args: string[]): void => {
     steps.step(name, () => container.script(file, ...args))
   }
-  script('chroot: device nodes, set-user-id, capabilities, ACLs of the tree', 'devices.sh')
+  const noAcls = subjectLacks(scene.subject, 'posix-acl')
+  script('chroot: device nodes, set-user-id, capabilities, ACLs of the tree', 'devices.sh', ...(noAcls === undefined ? [] : ['without-acls']))
+  if (noAcls !== undefined) skipped('ACLs', noAcls)
   steps.step('container: /proc, /sys, /dev; apt set up', () => {
     container.enter()
     container.configureApt()
@@ -115,7 +124,8 @@ function live(scene: Scene, target: string): void {
   if (!scene.short) {
     steps.step('package cache copied in', () => { container.loadPackageCache() })
     script('chroot: apt-get update', 'apt-update.sh')
-    script(`chroot: apt-get install ${kInstalledPackages.join(' ')}`, 'apt-install.sh', ...kInstalledPackages)
+    const packages = kInstalledPackages.filter((name) => name !== 'postgresql' || oneUser === undefined)
+    script(`chroot: apt-get install ${packages.join(' ')}`, 'apt-install.sh', ...packages)
     steps.step('package cache copied out', () => { container.savePackageCache() })
   }
   script('chroot: C programs compiled and run', 'compile.sh')
@@ -126,7 +136,8 @@ function live(scene: Scene, target: string): void {
   script('chroot: dpkg -V', 'dpkg-verify.sh')
   script('chroot: git commit, clone, gc, push, fsck', 'git.sh')
   script('chroot: SQLite', 'sqlite.sh')
-  if (!scene.short) script('chroot: PostgreSQL', 'postgres.sh')
+  if (oneUser !== undefined) skipped('PostgreSQL, which runs as a user of its own', oneUser)
+  else if (!scene.short) script('chroot: PostgreSQL', 'postgres.sh')
   script('chroot: packages of the lower layers purged, caches emptied', 'apt-remove.sh', ...kRemovedPackages)
   script('chroot: dpkg -V again', 'dpkg-verify.sh')
   script('chroot: trees copied, moved, deleted, replaced, archived', 'trees.sh')
@@ -136,7 +147,7 @@ function live(scene: Scene, target: string): void {
 function compareView(scene: Scene, stack: Stack, left: Dump, subject: Subject, name: string): void {
   scene.steps.step(name, () => {
     const mounted = mountStack(subject, stack, join(scene.scratch, 'merged-again'))
-    requireEqualDumps(left, dumpTree(mounted.target), 'as left', subjectLabel(subject))
+    requireEqualDumps(left, dumpTree(mounted.target, scene.dumping), 'as left', subjectLabel(subject))
     unmountCleanly(mounted)
   })
 }
@@ -148,7 +159,7 @@ function otherMarkers(scene: Scene, fixture: Fixture): void {
     markersToWhNames(set.layers, set.decoys)
     restoreDirectories(set)
     const mounted = mountStack(scene.subject, { lowers: fixture.stack.lowers }, join(scene.scratch, 'merged-wh'))
-    requireEqualDumps(fixture.reference, dumpTree(mounted.target), 'original', 'merged')
+    requireEqualDumps(fixture.reference, dumpTree(mounted.target, scene.dumping), 'original', 'merged')
     unmountCleanly(mounted)
   })
 }

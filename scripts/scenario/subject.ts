@@ -2,7 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { transportNames, type TransportName } from '../../src/config/options.js'
+import { fuseNativeTransport } from '../../src/transport/fuse-native.js'
+import { kernelTransport } from '../../src/transport/kernel.js'
+import { lacks, type Ability } from '../../src/transport/transport.js'
 import { run, sleepMs, tail } from './run.js'
+
+export { transportNames, type TransportName }
 
 export type SubjectName = 'plain' | 'overlay' | 'unionfs'
 export type IoMode = 'auto' | 'cached' | 'passthrough'
@@ -10,6 +16,7 @@ export type IoMode = 'auto' | 'cached' | 'passthrough'
 export interface Subject {
   readonly name: SubjectName
   readonly io: IoMode
+  readonly transport: TransportName
 }
 
 export interface Stack {
@@ -41,13 +48,19 @@ export function repoPath(...parts: string[]): string {
 }
 
 export function subjectLabel(subject: Subject): string {
-  return subject.name === 'unionfs' ? `unionfs(${subject.io})` : subject.name
+  if (subject.name !== 'unionfs') return subject.name
+  return `unionfs(${subject.transport === 'kernel' ? subject.io : subject.transport})`
+}
+
+/** Why this subject cannot do something, or undefined where it can. */
+export function subjectLacks(subject: Subject, ability: Ability): string | undefined {
+  return lacks(subject.transport === 'kernel' ? kernelTransport : fuseNativeTransport, ability)
 }
 
 /** The other implementation of the same union, or undefined where it is not built. */
 export function otherSubject(subject: Subject): Subject | undefined {
-  if (subject.name === 'unionfs') return { name: 'overlay', io: 'auto' }
-  return unionfsWorks() ? { name: 'unionfs', io: 'auto' } : undefined
+  if (subject.name === 'unionfs') return { name: 'overlay', io: 'auto', transport: 'kernel' }
+  return unionfsWorks() ? { name: 'unionfs', io: 'auto', transport: 'kernel' } : undefined
 }
 
 export function mountStack(subject: Subject, stack: Stack, target: string): Mounted {
@@ -56,7 +69,7 @@ export function mountStack(subject: Subject, stack: Stack, target: string): Moun
     case 'overlay':
       return mountOverlay(stack, target)
     case 'unionfs':
-      return mountUnionfs(subject.io, stack, target)
+      return mountUnionfs(subject, stack, target)
     case 'plain':
       throw new Error('a plain directory cannot show a stack')
   }
@@ -89,11 +102,11 @@ function mountOverlay(stack: Stack, target: string): Mounted {
   }
 }
 
-function mountUnionfs(io: IoMode, stack: Stack, target: string): Mounted {
+function mountUnionfs({ io, transport }: Subject, stack: Stack, target: string): Mounted {
   const logFile = join(dirname(target), `${basename(target)}${kLogSuffix}`)
   const before = new Set(fuseDaemonPids())
   const places = stack.upper === undefined ? [target] : [stack.upper, target]
-  run(unionfsCommand, ['mount', stack.lowers.map(escapeColon).join(':'), ...places, `--io=${io}`, '--log', logFile])
+  run(unionfsCommand, ['mount', stack.lowers.map(escapeColon).join(':'), ...places, `--io=${io}`, `--transport=${transport}`, '--log', logFile])
   if (!isMounted(target)) throw new Error(`unionfs mount exited 0, but ${target} is not in the mount table`)
   const daemonPids = fuseDaemonPids().filter((pid) => !before.has(pid))
   if (daemonPids.length === 0) throw new Error(`no process serves ${target}`)

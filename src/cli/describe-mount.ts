@@ -61,7 +61,7 @@ function describeLive(snapshot: Snapshot, place: Place, upperSize: TreeSize | un
   const lines = [
     `${snapshot.mountpoint}  ${accessOf(snapshot)}${placeNote(place)}, pid ${snapshot.pid}, up ${formatDuration(snapshot.uptimeSeconds)}`,
     ...layerLines(snapshot, upperSize).map((line) => `  ${line}`),
-    `  io        ${session.io}${session.ioReason === '' ? '' : ` (${session.ioReason})`}, FUSE 7.${session.protocolMinor}${session.viaFusermount ? ', mounted through fusermount3' : ''}`,
+    `  io        ${session.io}${session.ioReason === '' ? '' : ` (${session.ioReason})`}, FUSE 7.${session.protocolMinor}${session.viaFusermount ? ', mounted through fusermount3' : ''}${snapshot.transport === 'kernel' ? '' : `, through ${snapshot.transport}`}`,
     `  memory    ${formatBytes(memory.rssBytes)} resident${memory.pssBytes === undefined ? '' : `, ${formatBytes(memory.pssBytes)} its own share`}; ${formatCount(snapshot.threads, 'thread')}`,
     `  caches    ${formatCount(overlay.inodes, 'inode')} (${formatCount(overlay.lookups, 'lookup')}); descriptors: ${formatCount(overlay.dirFds, 'directory')}, ${formatCount(overlay.fileFds, 'file')}, ${overlay.pinnedFds} pinned; ${formatCount(overlay.listings, 'listing')} (${formatBytes(overlay.listingBytes)})`,
     `  copy-ups  ${overlay.copyUps} (${formatBytes(overlay.copyUpBytes)})`,

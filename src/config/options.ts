@@ -28,6 +28,10 @@ export interface CommandRow {
 export const ioModes = ['auto', 'cached', 'passthrough'] as const
 export type IoMode = (typeof ioModes)[number]
 
+// Who carries requests between the kernel and the engine.
+export const transportNames = ['kernel', 'fuse-native'] as const
+export type TransportName = (typeof transportNames)[number]
+
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
@@ -51,6 +55,13 @@ const mountOptions: readonly OptionRow[] = [
     choices: ioModes,
     default: 'auto',
     help: 'How file data travels: through the page cache and the daemon (cached), or straight to the layer (passthrough; needs CAP_SYS_ADMIN in the initial user namespace and Linux 6.9).',
+  },
+  {
+    name: 'transport',
+    type: 'choice',
+    choices: transportNames,
+    default: 'kernel',
+    help: 'Who carries requests between the kernel and the engine: the engine itself (kernel), or the npm package fuse-native, which is slow and cannot say everything (docs/SEMANTICS.md), for tests and for JavaScript hooks.',
   },
   { name: 'foreground', short: 'f', type: 'flag', default: 'off', help: 'Serves in the foreground until the mount ends.' },
   {

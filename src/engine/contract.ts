@@ -7,6 +7,8 @@ export interface NativeAddon {
   // NativeError and nothing mounted. `onLog` gets the records of all native threads, in batches, until the mount ends.
   // A live mount keeps the process from ending by itself; a process that exits all the same unmounts lazily.
   mount(options: NativeMountOptions, onLog: (records: readonly NativeLogRecord[]) => void): Promise<NativeMount>
+  // Opens the layers and mounts nothing: the engine is then asked by path, by a transport written in JavaScript.
+  openPaths(options: NativeMountOptions, onLog: (records: readonly NativeLogRecord[]) => void): Promise<NativePaths>
   // Tries a FUSE mount in a private mount namespace of a child process. Blocks for some milliseconds.
   probeHost(): HostProbe
   // Tries in a scratch directory below `path`, removed again. Throws a NativeError when `path` cannot be opened.
@@ -41,6 +43,82 @@ export interface NativeMount {
   unmount(lazy: boolean): Promise<void>
   // Why the session ended. By then its threads, descriptors and locks are gone.
   readonly ended: Promise<string>
+}
+
+// Errnos are positive; 0 is success, and only then is there a value.
+export type PathDone<Value extends unknown[] = []> = (errno: number, ...value: Value) => void
+
+// An opened stack, asked by path. Nothing runs on the JavaScript thread but the call of `done`. Paths begin with "/" and
+// hold neither "." nor "..". Buffers must stay as they are until `done` is called. After close(): ENOTCONN.
+export interface NativePaths {
+  getattr(path: string, done: PathDone<[PathAttr]>): void
+  readdir(path: string, done: PathDone<[readonly PathEntry[]]>): void
+  readlink(path: string, done: PathDone<[Buffer]>): void
+  statfs(done: PathDone<[PathStatFs]>): void
+  mknod(path: string, mode: number, rdev: number, done: PathDone): void
+  mkdir(path: string, mode: number, done: PathDone): void
+  symlink(target: string, path: string, done: PathDone): void
+  link(from: string, to: string, done: PathDone): void
+  unlink(path: string, done: PathDone): void
+  rmdir(path: string, done: PathDone): void
+  rename(from: string, to: string, done: PathDone): void
+  chmod(path: string, mode: number, done: PathDone): void
+  // undefined leaves the owner or the time as it is.
+  chown(path: string, uid: number | undefined, gid: number | undefined, done: PathDone): void
+  truncate(path: string, size: number, done: PathDone): void
+  utimens(path: string, atimeMs: number | undefined, mtimeMs: number | undefined, done: PathDone): void
+  getxattr(path: string, name: string, done: PathDone<[Buffer]>): void
+  listxattr(path: string, done: PathDone<[Buffer]>): void // each name ended by NUL
+  setxattr(path: string, name: string, value: Buffer, flags: number, done: PathDone): void
+  removexattr(path: string, name: string, done: PathDone): void
+  // Handles are whole numbers from 1 to 2^31-1.
+  open(path: string, done: PathDone<[number]>): void
+  create(path: string, mode: number, done: PathDone<[number]>): void
+  release(handle: number, done: PathDone): void
+  read(handle: number, into: Buffer, offset: number, done: PathDone<[number]>): void
+  write(handle: number, from: Buffer, offset: number, done: PathDone<[number]>): void
+  ftruncate(handle: number, size: number, done: PathDone): void
+  fsync(handle: number, dataOnly: boolean, done: PathDone): void
+  fsyncdir(path: string, dataOnly: boolean, done: PathDone): void
+
+  stats(): NativeStats
+  // Resolves when the kernel has ended the connection with this number, which this descriptor of /dev/fuse serves. Once.
+  // A process that exits before unmounts lazily.
+  watch(device: number, connection: number): Promise<void>
+  // Finishes what was asked before, then frees everything.
+  close(): Promise<void>
+}
+
+export interface PathAttr {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly size: number
+  readonly blocks: number
+  readonly blksize: number
+  readonly nlink: number
+  readonly ino: bigint
+  readonly rdev: number
+  readonly atimeMs: number
+  readonly mtimeMs: number
+  readonly ctimeMs: number
+}
+
+export interface PathEntry {
+  readonly name: string
+  readonly ino: bigint
+  readonly type: number // DT_*
+}
+
+export interface PathStatFs {
+  readonly blocks: number
+  readonly bfree: number
+  readonly bavail: number
+  readonly files: number
+  readonly ffree: number
+  readonly bsize: number
+  readonly frsize: number
+  readonly namelen: number
 }
 
 export interface NativeLogRecord {

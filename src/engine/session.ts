@@ -7,7 +7,7 @@ import { forwardRecords } from '../log/native-bridge.js'
 import { oldestKernel } from '../stack/kernel.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { loadAddon } from './addon.js'
-import type { NativeError, NativeMount } from './contract.js'
+import type { NativeError, NativeLogRecord, NativeMount, NativeMountOptions, NativePaths } from './contract.js'
 import { explainDevice, fuseDeviceTrouble, type DeviceTrouble } from './fuse-device.js'
 
 export interface EngineOptions {
@@ -22,30 +22,47 @@ export interface EngineOptions {
 
 const descriptorsKeptFree = 256
 
-export async function startSession(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativeMount> {
+export function startSession(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativeMount> {
+  return explained(loadAddon().mount(nativeOptions(stack, options, logger), forwardTo(logger)))
+}
+
+// The engine without a mount, to be asked by path.
+export function openPaths(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativePaths> {
+  return explained(loadAddon().openPaths({ ...nativeOptions(stack, options, logger), io: 'cached' }, forwardTo(logger)))
+}
+
+/** What a mount may do, with what was not asked for decided. */
+export function rightsOf(options: EngineOptions): { allowOther: boolean; dev: boolean; suid: boolean } {
   const root = process.geteuid?.() === 0
+  return { allowOther: options.allowOther ?? root, dev: options.dev ?? root, suid: options.suid ?? root }
+}
+
+function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: Logger): NativeMountOptions {
+  return {
+    lowers: stack.lowers,
+    ...(stack.upper === undefined ? {} : { upper: stack.upper }),
+    ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
+    mountpoint: stack.mountpoint,
+    source: 'unionfs',
+    subtype: 'unionfs',
+    io: options.io,
+    volatile: options.volatile,
+    ...rightsOf(options),
+    maxThreads: options.threads,
+    fdBudget: descriptorBudget(),
+    logLevel: logger.levelNumber,
+  }
+}
+
+function forwardTo(logger: Logger): (records: readonly NativeLogRecord[]) => void {
+  return (records) => {
+    forwardRecords(logger, records)
+  }
+}
+
+async function explained<T>(started: Promise<T>): Promise<T> {
   try {
-    return await loadAddon().mount(
-      {
-        lowers: stack.lowers,
-        ...(stack.upper === undefined ? {} : { upper: stack.upper }),
-        ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
-        mountpoint: stack.mountpoint,
-        source: 'unionfs',
-        subtype: 'unionfs',
-        io: options.io,
-        volatile: options.volatile,
-        allowOther: options.allowOther ?? root,
-        dev: options.dev ?? root,
-        suid: options.suid ?? root,
-        maxThreads: options.threads,
-        fdBudget: descriptorBudget(),
-        logLevel: logger.levelNumber,
-      },
-      (records) => {
-        forwardRecords(logger, records)
-      },
-    )
+    return await started
   } catch (error) {
     throw isNativeError(error) ? explain(error) : error
   }

@@ -1,5 +1,6 @@
 // snapshot - the figures of one mount at one moment, as `status` shows them and --json prints them.
 import { readFileSync } from 'node:fs'
+import type { TransportName } from '../config/options.js'
 import type { NativeMount, NativeSessionInfo, OperationStats, OverlayStats } from '../engine/contract.js'
 import type { StackDefinition } from '../stack/stack.js'
 
@@ -18,6 +19,7 @@ export interface Snapshot {
   readonly workdir?: string
   readonly startedAt: string // ISO 8601
   readonly uptimeSeconds: number
+  readonly transport: TransportName
   readonly session: NativeSessionInfo
   readonly threads: number
   readonly operations: Readonly<Record<string, OperationStats>>
@@ -27,13 +29,14 @@ export interface Snapshot {
 
 export interface SnapshotSource {
   readonly stack: StackDefinition
-  readonly native: NativeMount
+  readonly transport: TransportName
+  readonly native: Pick<NativeMount, 'info' | 'stats'>
   readonly startedAt: Date
   readonly version: string
 }
 
 export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot {
-  const { stack, native, startedAt, version } = source
+  const { stack, transport, native, startedAt, version } = source
   const stats = native.stats()
   return {
     mountpoint: stack.mountpoint,
@@ -45,6 +48,7 @@ export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot
     ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
     startedAt: startedAt.toISOString(),
     uptimeSeconds: Math.max(0, Math.round((now.getTime() - startedAt.getTime()) / 1000)),
+    transport,
     session: native.info(),
     threads: stats.threads,
     operations: stats.operations,

@@ -1,14 +1,14 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
-import type { NativeMount } from '../engine/contract.js'
-import { startSession, type EngineOptions } from '../engine/session.js'
+import type { TransportName } from '../config/options.js'
 import { errnoOf, messageOf, UnionfsError, ValidationError, type Problem } from '../errors.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
 import { readMountTable, topMountAt } from '../stack/mount-table.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { validateStack } from '../stack/validate.js'
+import type { ServedMount, Transport, TransportOptions } from '../transport/transport.js'
 import { serveControl, type ControlReply, type ControlRequest, type ControlServer } from './control.js'
 import { explainBusyLayer } from './lock-holder.js'
 import { namespaceOf, startTimeOf } from './process.js'
@@ -17,39 +17,51 @@ import { rightsProblems } from './rights.js'
 
 export interface LiveMount {
   readonly stack: StackDefinition
-  readonly native: NativeMount
+  readonly transport: TransportName
+  readonly native: ServedMount
   readonly warnings: readonly Problem[]
   // Resolves with the reason when the mount has ended and its registry entry is gone.
   readonly ended: Promise<string>
 }
 
+export interface MountOptions extends TransportOptions {
+  readonly transport?: TransportName // kernel, unless said otherwise
+}
+
+// Each is loaded when it is chosen.
+const transports: Readonly<Record<TransportName, () => Promise<Transport>>> = {
+  kernel: async () => (await import('../transport/kernel.js')).kernelTransport,
+  'fuse-native': async () => (await import('../transport/fuse-native.js')).fuseNativeTransport,
+}
+
 // Throws a ValidationError with all problems, or an UnionfsError; nothing is then left behind.
-export async function mountStack(stack: StackDefinition, options: EngineOptions, logger: Logger = nullLogger): Promise<LiveMount> {
+export async function mountStack(stack: StackDefinition, options: MountOptions, logger: Logger = nullLogger): Promise<LiveMount> {
   const addon = loadAddon()
   const problems = [...rightsProblems(options), ...validateStack(stack, { probe: (path) => addon.probePath(path), live: await listMounts() })]
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
 
+  const transport = await transports[options.transport ?? 'kernel']()
   const made = makeWorkdir(stack)
   const startedAt = new Date()
   // The mount may hide the layers' own paths.
   const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
-  let native: NativeMount
+  let native: ServedMount
   try {
-    native = await startSession(stack, options, logger)
+    native = await transport.mount(stack, options, logger)
   } catch (error) {
     if (made !== undefined) rmSync(made, { recursive: true, force: true }) // ours, and never used
     throw isBusyLayer(error) ? await explainBusyLayer(stack, error) : error
   }
   const info = native.info()
-  logger.log('info', 'mounted', { mountpoint: stack.mountpoint, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
-  const listing = await enlist({ stack, native, startedAt, identities, version: addon.version }, logger)
+  logger.log('info', 'mounted', { mountpoint: stack.mountpoint, transport: transport.name, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
+  const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
-  return { stack, native, warnings: problems, ended }
+  return { stack, transport: transport.name, native, warnings: problems, ended }
 }
 
 // The work directory's path when it had to be made.
@@ -81,7 +93,8 @@ function identityOf(path: string | undefined): string | undefined {
 
 interface Source {
   readonly stack: StackDefinition
-  readonly native: NativeMount
+  readonly transport: TransportName
+  readonly native: ServedMount
   readonly startedAt: Date
   readonly identities: { readonly upper: string | undefined; readonly workdir: string | undefined }
   readonly version: string

@@ -9,10 +9,11 @@ interface Row<T> {
   overlay: T
   'unionfs-cached': T
   'unionfs-passthrough': T
+  'unionfs-fuse-native': T
 }
 
-function union<T>(why: string, plain: T, overlay: T, unionfs: T, passthrough: T = unionfs): Row<T> {
-  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough }
+function union<T>(why: string, plain: T, overlay: T, unionfs: T, passthrough: T = unionfs, fuseNative: T = unionfs): Row<T> {
+  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough, 'unionfs-fuse-native': fuseNative }
 }
 
 export const DIFFERENCES = {
@@ -33,7 +34,7 @@ export const DIFFERENCES = {
     'kernel overlayfs keeps them only with index=on', 'kept', 'broken', 'kept'),
   'truncation to the present size': union<'moves' | 'stays'>(
     'with its write-back cache the kernel keeps the times of files itself, and truncate(2) to the present size does not move them there',
-    'moves', 'moves', 'stays', 'moves'),
+    'moves', 'moves', 'stays', 'moves', 'moves'),
   'opening an append-only file for rewriting': union<'refused' | 'accepted'>(
     'without an OPEN request nobody can refuse it; the write-back of anything but an append is refused instead',
     'refused', 'refused', 'accepted', 'refused'),

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { errnoOf, posix } from './posix.js'
-import type { Ability, Kind, StackOptions, UnionPaths } from './subject.js'
+import { lacks, type Ability, type Kind, type StackOptions, type UnionPaths } from './subject.js'
 import type { Meta, Tree } from './tree.js'
 import { layerContent } from './dump.js'
 import { expectation, type Difference, type Expected } from '../conformance/differences.js'
@@ -47,6 +47,11 @@ export class Fixture {
 
   path(name: string): string {
     return join(this.root, name)
+  }
+
+  // What the subject shows of a time, in nanoseconds.
+  time(exact: bigint): bigint {
+    return lacks(this.kind, 'nanosecond-times') === undefined ? exact : exact - (exact % 1_000_000n)
   }
 
   // What the table of stated differences says about this subject.

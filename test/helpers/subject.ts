@@ -7,13 +7,15 @@ import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mergeLayers } from './merge.js'
+import { fuseNativeTransport } from '../../src/transport/fuse-native.js'
+import { abilities, lacks as transportLacks, type Ability as Carried, type Transport } from '../../src/transport/transport.js'
 import { dir, writeTree, type DirNode, type Tree } from './tree.js'
 
-export const KINDS = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough'] as const
+export const KINDS = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-fuse-native'] as const
 export type Kind = (typeof KINDS)[number]
 
 // What a subject may lack. A case names the ability it needs; the reason stands in `LACKS`.
-export type Ability = 'union' | 'aufs-markers' | 'xattr-whiteouts' | 'user-markers' | 'kept-hardlinks' | 'live-readers' | 'one-device' | 'foreign-upper-ino'
+export type Ability = Carried | 'union' | 'aufs-markers' | 'xattr-whiteouts' | 'user-markers' | 'kept-hardlinks' | 'live-readers' | 'one-device' | 'foreign-upper-ino'
 
 const LACKS: Record<Kind, Partial<Record<Ability, string>>> = {
   plain: { union: 'a plain directory has no layers' },
@@ -27,6 +29,12 @@ const LACKS: Record<Kind, Partial<Record<Ability, string>>> = {
   },
   'unionfs-cached': {},
   'unionfs-passthrough': { 'live-readers': 'a descriptor opened before copy-up is bound to the lower file in passthrough mode' },
+  'unionfs-fuse-native': notCarriedBy(fuseNativeTransport),
+}
+
+function notCarriedBy(transport: Transport): Partial<Record<Ability, string>> {
+  const names = Object.keys(abilities) as Carried[]
+  return Object.fromEntries(names.map((ability) => [ability, transportLacks(transport, ability)]))
 }
 
 export function lacks(kind: Kind, ability: Ability): string | undefined {
@@ -162,10 +170,10 @@ const escapeLayer = (path: string): string => path.replace(/[\\:]/g, '\\$&')
 
 function mountUnionfs(kind: Kind, root: string, union: UnionPaths, options: StackOptions): void {
   if (!existsSync(COMMAND)) throw new Error(`${COMMAND} is not built: run make build`)
-  const io = kind === 'unionfs-cached' ? 'cached' : 'passthrough'
+  const way = kind === 'unionfs-fuse-native' ? '--transport=fuse-native' : kind === 'unionfs-cached' ? '--io=cached' : '--io=passthrough'
   const args = ['mount', union.lowers.map(escapeLayer).join(':')]
   if (options.readOnly !== true) args.push(union.upper)
-  args.push(root, `--io=${io}`)
+  args.push(root, way)
   if (options.readOnly !== true) args.push('--workdir', union.work)
   const log = process.env['UNIONFS_TEST_LOG']
   if (log !== undefined) args.push('--log', log, '--log-level', 'debug')

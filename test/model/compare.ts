@@ -13,7 +13,7 @@ export function compareTrees(root: string, model: Reference): string[] {
   const found: string[] = []
   const visit = (at: string, path: string, inode: Inode): void => {
     if (found.length >= MAX_DIFFERENCES) return
-    compareNode(at, path, inode, found)
+    compareNode(at, path, inode, model, found)
     if (inode.type !== 'dir') return
     const real = listDirectory(at).map((entry) => entry.name.toString()).sort()
     const wanted = [...inode.children.keys()].sort()
@@ -24,12 +24,12 @@ export function compareTrees(root: string, model: Reference): string[] {
   return found
 }
 
-function compareNode(at: string, path: string, inode: Inode, found: string[]): void {
+function compareNode(at: string, path: string, inode: Inode, model: Reference, found: string[]): void {
   const stat = lstat(at)
   // The mount's root directory is made by the test's own set-up.
   const timed = inode.mtime !== undefined && path !== ''
   const real = JSON.stringify({ ...attributesOfStat(stat, true), xattrs: xattrsOf(at), mtime: timed ? stat.mtime.toString() : '' })
-  const wanted = JSON.stringify({ ...attributesOf(inode), xattrs: [...inode.xattrs].map(([name, value]) => `${name}=${value}`).sort(), mtime: timed ? String(inode.mtime) : '' })
+  const wanted = JSON.stringify({ ...attributesOf(inode), xattrs: [...inode.xattrs].map(([name, value]) => `${name}=${value}`).sort(), mtime: timed ? model.shownTime(inode.mtime ?? 0n) : '' })
   if (real !== wanted) found.push(`${path || '.'} is ${real}, in the model ${wanted}`)
   if (inode.type === 'file' && stat.size === BigInt(inode.data.length)) {
     const content = contentOf(at)

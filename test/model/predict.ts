@@ -191,7 +191,7 @@ export function predict(model: Reference, o: Operation): Answer {
     }
     case 'stat': {
       const inode = model.find(o.path, false)
-      return value({ ...attributesOf(inode), ...(inode.mtime === undefined ? {} : { mtime: inode.mtime.toString() }) })
+      return value({ ...attributesOf(inode), ...(inode.mtime === undefined ? {} : { mtime: model.shownTime(inode.mtime) }) })
     }
     case 'readlink': {
       const inode = model.find(o.path, false)

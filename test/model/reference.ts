@@ -46,6 +46,8 @@ export interface ReferenceRules {
   lowerDirsStay: boolean
   // Descriptors opened for reading before copy-up may stay on the lower file.
   staleReaders: boolean
+  // Times are shown in steps of so many nanoseconds.
+  timeStep: bigint
 }
 
 const MAX_LINKS_FOLLOWED = 40
@@ -153,6 +155,10 @@ export class Reference {
     if (target === undefined) return
     if (source.type === 'dir' && target.type !== 'dir') throw new Fail('ENOTDIR')
     if (source.type !== 'dir' && target.type === 'dir') throw new Fail('EISDIR')
+  }
+
+  shownTime(exact: bigint): string {
+    return String(exact - (exact % this.rules.timeStep))
   }
 
   #mayMove(source: Inode, target: Inode | undefined, exchange: boolean): void {

@@ -47,7 +47,7 @@ function main(): void {
   process.umask(0o022)
   const random = new Random(Number(seed))
   const start = randomStart(random)
-  const model = modelOf(start, { lowerDirsStay: true, staleReaders: true })
+  const model = modelOf(start, { lowerDirsStay: true, staleReaders: true, timeStep: 1n })
   const at = join(base, 'oracle')
   const stack = makeStack(first as Kind, at, start)
   const { union, root } = stack

@@ -1,11 +1,10 @@
 // mount - stacks layers and serves them, from a daemon or in the foreground.
 import { basename, resolve } from 'node:path'
-import { defaultThreads, findCommand, ioModes, logLevels } from '../../config/options.js'
+import { defaultThreads, findCommand, ioModes, logLevels, transportNames } from '../../config/options.js'
 import { describeProblem } from '../../errors.js'
-import type { EngineOptions } from '../../engine/session.js'
 import { createLogger } from '../../log/logger.js'
 import { serveUntilEnd, SignalGate } from '../../mount/daemon.js'
-import { mountStack } from '../../mount/mount.js'
+import { mountStack, type MountOptions } from '../../mount/mount.js'
 import { parseSpec } from '../../stack/parse-spec.js'
 import { defineStack, type StackDefinition } from '../../stack/stack.js'
 import type { Command } from '../command.js'
@@ -27,7 +26,7 @@ export const mountCommand: Command = {
       process.chdir('/') // every path is absolute by now, and the daemon must not keep a filesystem busy
       process.title = `unionfs ${basename(stack.mountpoint)}`
     }
-    const mount = await mountStack(stack, engineOptions(args), logger)
+    const mount = await mountStack(stack, mountOptions(args), logger)
     for (const warning of mount.warnings) output.err(`unionfs: warning: ${describeProblem(warning)}`)
     output.finish(exitCodes.ok)
     // The engine serves without JavaScript: a fault in the control plane must not take the mount down.
@@ -50,8 +49,9 @@ function stackOf(args: Arguments): StackDefinition {
   return defineStack({ lowers, upper: second, workdir, mountpoint: third })
 }
 
-function engineOptions(args: Arguments): EngineOptions {
+function mountOptions(args: Arguments): MountOptions {
   return {
+    transport: args.choice('transport', transportNames) ?? 'kernel',
     io: args.choice('io', ioModes) ?? 'auto',
     allowOther: args.flag('allow-other'),
     volatile: args.flag('volatile') ?? false,

@@ -63,7 +63,7 @@ f.it('renames back and forth by two processes never lose a file', { lower: { d: 
   assert.deepEqual([names(fx.path('d')), names(fx.path('e'))], [['a'], ['b']])
 })
 
-f.it('a reader of a file sees every byte while it is copied up and replaced', { lower: { a: file('A'.repeat(200_000)) } }, async (fx) => {
+f.it('a reader of a file sees every byte while it is copied up and replaced', { lower: { a: file('A'.repeat(200_000)) }, needs: ['atomic-replace'] }, async (fx) => {
   await all([
     `for n in $(seq 40); do test $(wc -c < ${fx.path('a')}) -ge 200000 || exit 1; done`,
     `for n in $(seq 20); do printf x >> ${fx.path('a')}; cp ${fx.path('a')} ${fx.path('n')}; mv ${fx.path('n')} ${fx.path('a')}; done`,

@@ -143,7 +143,7 @@ f.it('a file opened for writing at its creation with mode 0 can be written', {},
   assert.equal(octal(fx.path('f')), '0')
 })
 
-f.it('new files belong to the caller', { top: { mode: 0o777 }, lower: { d: dir({}, { mode: 0o777 }) } }, (fx) => {
+f.it('new files belong to the caller', { top: { mode: 0o777 }, lower: { d: dir({}, { mode: 0o777 }) }, needs: ['caller-ids'] }, (fx) => {
   runAs({ uid: 1234, gid: 567 }, () => {
     put(fx.path('f'), '')
     posix.mkdir(fx.path('d/sub'))

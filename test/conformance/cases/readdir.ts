@@ -145,7 +145,7 @@ f.it('names that stay are listed exactly once while others come and go', { lower
   })
 })
 
-f.it('an open directory that is removed answers ENOENT and can still be asked for its attributes', { lower: { d: dir() } }, (fx) => {
+f.it('an open directory that is removed answers ENOENT and can still be asked for its attributes', { lower: { d: dir() }, needs: ['removed-directories'] }, (fx) => {
   openDir(fx.path('d'), (fd) => {
     rmdir(fx.path('d'))
     fx.fails('ENOENT', () => posix.getdents(fd))

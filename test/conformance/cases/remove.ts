@@ -141,7 +141,7 @@ f.it('rmdir of the current directory of a process works', { lower: { d: dir() } 
   })
 })
 
-f.it('in a sticky directory only the owner may remove', { lower: { d: dir({ a: '', b: '' }, { mode: 0o1777 }) } }, (fx) => {
+f.it('in a sticky directory only the owner may remove', { lower: { d: dir({ a: '', b: '' }, { mode: 0o1777 }) }, needs: ['caller-ids'] }, (fx) => {
   runAs({ uid: 1000, gid: 1000 }, () => {
     fx.fails(['EPERM', 'EACCES'], () => { unlink(fx.path('d/a')) })
     put(fx.path('d/mine'), '')

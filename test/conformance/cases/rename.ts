@@ -179,32 +179,32 @@ f.it('a directory onto a full directory is ENOTEMPTY', { lower: { d: dir({ a: ''
   fx.fails(['ENOTEMPTY', 'EEXIST'], () => posix.rename(fx.path('e'), fx.path('d')))
 })
 
-f.it('NOREPLACE refuses an existing lower target and allows an absent one', { lower: { a: 'A', b: 'B' } }, (fx) => {
+f.it('NOREPLACE refuses an existing lower target and allows an absent one', { lower: { a: 'A', b: 'B' }, needs: ['rename-flags'] }, (fx) => {
   fx.fails('EEXIST', () => posix.rename(fx.path('a'), fx.path('b'), RENAME.NOREPLACE))
   posix.rename(fx.path('a'), fx.path('c'), RENAME.NOREPLACE)
   assert.deepEqual(names(fx.root), ['b', 'c'])
 })
 
-f.it('NOREPLACE onto a name hidden by a whiteout succeeds', { lower: { a: 'A', b: 'B' } }, (fx) => {
+f.it('NOREPLACE onto a name hidden by a whiteout succeeds', { lower: { a: 'A', b: 'B' }, needs: ['rename-flags'] }, (fx) => {
   unlink(fx.path('b'))
   posix.rename(fx.path('a'), fx.path('b'), RENAME.NOREPLACE)
   assert.equal(text(fx.path('b')), 'A')
 })
 
-f.it('EXCHANGE swaps two lower files', { lower: { a: 'A', b: 'B' } }, (fx) => {
+f.it('EXCHANGE swaps two lower files', { lower: { a: 'A', b: 'B' }, needs: ['rename-flags'] }, (fx) => {
   posix.rename(fx.path('a'), fx.path('b'), RENAME.EXCHANGE)
   assert.equal(text(fx.path('a')) + text(fx.path('b')), 'BA')
   fx.upperIs(['a "B"', 'b "A"'])
 })
 
-f.it('EXCHANGE swaps a file and a directory', { lower: { a: 'A' }, upper: { d: dir({ x: 'X' }) } }, (fx) => {
+f.it('EXCHANGE swaps a file and a directory', { lower: { a: 'A' }, upper: { d: dir({ x: 'X' }) }, needs: ['rename-flags'] }, (fx) => {
   posix.rename(fx.path('a'), fx.path('d'), RENAME.EXCHANGE)
   assert.equal(text(fx.path('d')), 'A')
   assert.equal(text(fx.path('a/x')), 'X')
   assert.deepEqual(names(fx.path('a')), ['x'])
 })
 
-f.it('EXCHANGE of two pure upper directories in different places works', { lower: { t: dir({ z: '' }) }, upper: { d: dir({ x: '' }), t: dir({ e: dir({ y: '' }) }) } }, (fx) => {
+f.it('EXCHANGE of two pure upper directories in different places works', { lower: { t: dir({ z: '' }) }, upper: { d: dir({ x: '' }), t: dir({ e: dir({ y: '' }) }) }, needs: ['rename-flags'] }, (fx) => {
   posix.rename(fx.path('d'), fx.path('t/e'), RENAME.EXCHANGE)
   assert.deepEqual(names(fx.path('d')), ['y'])
   assert.deepEqual(names(fx.path('t/e')), ['x'])
@@ -214,7 +214,7 @@ f.it('EXCHANGE with an absent name is ENOENT', { lower: { a: '' } }, (fx) => {
   fx.fails('ENOENT', () => posix.rename(fx.path('a'), fx.path('x'), RENAME.EXCHANGE))
 })
 
-f.it('EXCHANGE keeps a directory from merging with what its new name has below', { lower: { d: dir({ low: '' }) }, upper: { d: opaque({ x: '' }), e: dir({ y: '' }) } }, (fx) => {
+f.it('EXCHANGE keeps a directory from merging with what its new name has below', { lower: { d: dir({ low: '' }) }, upper: { d: opaque({ x: '' }), e: dir({ y: '' }) }, needs: ['rename-flags'] }, (fx) => {
   posix.rename(fx.path('d'), fx.path('e'), RENAME.EXCHANGE)
   assert.deepEqual(names(fx.path('d')), ['y'])
   assert.deepEqual(names(fx.path('e')), ['x'])

@@ -25,19 +25,19 @@ function asOnTheLayer(fx: Fixture, size: number, call: (fd: number) => unknown):
   }
 }
 
-f.it('fallocate extends a lower file with zeros', { lower: { a: 'abc' } }, (fx) => {
+f.it('fallocate extends a lower file with zeros', { lower: { a: 'abc' }, needs: ['fallocate'] }, (fx) => {
   withFd(fx.path('a'), O.RDWR, (fd) => { posix.fallocate(fd, 0, 0, 10_000) })
   assert.equal(lstat(fx.path('a')).size, 10_000n)
   assert.ok(bytesOf(fx.path('a')).subarray(3).every((byte) => byte === 0))
   assert.equal(text(fx.path('a')).slice(0, 3), 'abc')
 })
 
-f.it('fallocate with KEEP_SIZE keeps the size', { lower: { a: 'abc' } }, (fx) => {
+f.it('fallocate with KEEP_SIZE keeps the size', { lower: { a: 'abc' }, needs: ['fallocate'] }, (fx) => {
   withFd(fx.path('a'), O.RDWR, (fd) => { posix.fallocate(fd, FALLOC.KEEP_SIZE, 0, 100_000) })
   assert.equal(lstat(fx.path('a')).size, 3n)
 })
 
-f.it('a punched hole reads as zeros and the rest stays', { lower: { a: file(fillBytes(page * 5)) } }, (fx) => {
+f.it('a punched hole reads as zeros and the rest stays', { lower: { a: file(fillBytes(page * 5)) }, needs: ['fallocate'] }, (fx) => {
   assert.ok(bytesOf(fx.path('a')).length > 0)
   withFd(fx.path('a'), O.RDWR, (fd) => { posix.fallocate(fd, FALLOC.PUNCH_HOLE | FALLOC.KEEP_SIZE, page, 2 * page + 100) })
   const expected = fillBytes(page * 5)
@@ -45,7 +45,7 @@ f.it('a punched hole reads as zeros and the rest stays', { lower: { a: file(fill
   assert.ok(bytesOf(fx.path('a')).equals(expected))
 })
 
-f.it('a hole in unwritten buffered data is punched too', { upper: { a: '' } }, (fx) => {
+f.it('a hole in unwritten buffered data is punched too', { upper: { a: '' }, needs: ['fallocate'] }, (fx) => {
   withFd(fx.path('a'), O.RDWR, (fd) => {
     posix.pwrite(fd, fillBytes(page * 3), 0)
     posix.fallocate(fd, FALLOC.PUNCH_HOLE | FALLOC.KEEP_SIZE, page, page)
@@ -73,7 +73,7 @@ f.it('fallocate checks descriptor and range', { lower: { a: 'abc' } }, (fx) => {
   })
 })
 
-f.it('SEEK_DATA and SEEK_HOLE find the hole of a lower file', { lower: { a: sparse(1 << 20, 'head') } }, (fx) => {
+f.it('SEEK_DATA and SEEK_HOLE find the hole of a lower file', { lower: { a: sparse(1 << 20, 'head') }, needs: ['seek-holes'] }, (fx) => {
   withFd(fx.path('a'), O.RDONLY, (fd) => {
     assert.equal(posix.lseek(fd, 0, SEEK.DATA), 0)
     const hole = posix.lseek(fd, 0, SEEK.HOLE)
@@ -83,7 +83,7 @@ f.it('SEEK_DATA and SEEK_HOLE find the hole of a lower file', { lower: { a: spar
   })
 })
 
-f.it('SEEK_DATA finds data written a moment ago', { lower: { a: sparse(1 << 20, '') } }, (fx) => {
+f.it('SEEK_DATA finds data written a moment ago', { lower: { a: sparse(1 << 20, '') }, needs: ['seek-holes'] }, (fx) => {
   withFd(fx.path('a'), O.RDWR, (fd) => {
     posix.pwrite(fd, 'data', 512 * 1024)
     assert.equal(posix.lseek(fd, 0, SEEK.DATA), 512 * 1024)
@@ -233,7 +233,7 @@ f.it('a map of a page behind the old end sees the file grow', { upper: { a: 'sho
   })
 })
 
-f.it('O_TMPFILE makes a file without a name', { lower: { d: dir({ z: '' }) } }, (fx) => {
+f.it('O_TMPFILE makes a file without a name', { lower: { d: dir({ z: '' }) }, needs: ['unnamed-files'] }, (fx) => {
   withFd(fx.path('d'), O.TMPFILE | O.RDWR, (fd) => {
     posix.pwrite(fd, 'unnamed', 0)
     assert.equal(posix.pread(fd, 10, 0).toString(), 'unnamed')
@@ -243,7 +243,7 @@ f.it('O_TMPFILE makes a file without a name', { lower: { d: dir({ z: '' }) } }, 
   assert.deepEqual(names(fx.path('d')), ['z'])
 })
 
-f.it('a file made with O_TMPFILE can be given a name', { lower: { d: dir({ z: '' }) } }, (fx) => {
+f.it('a file made with O_TMPFILE can be given a name', { lower: { d: dir({ z: '' }) }, needs: ['unnamed-files'] }, (fx) => {
   withUmask(0o027, () => {
     withFd(fx.path('d'), O.TMPFILE | O.RDWR, (fd) => {
       posix.pwrite(fd, 'named', 0)
@@ -258,13 +258,13 @@ f.it('a file made with O_TMPFILE can be given a name', { lower: { d: dir({ z: ''
   assert.equal(octal(fx.path('d/n')), '640')
 })
 
-f.it('O_TMPFILE with O_EXCL can never get a name', { upper: { d: dir() } }, (fx) => {
+f.it('O_TMPFILE with O_EXCL can never get a name', { upper: { d: dir() }, needs: ['unnamed-files'] }, (fx) => {
   withFd(fx.path('d'), O.TMPFILE | O.RDWR | O.EXCL, (fd) => {
     fx.fails('ENOENT', () => posix.linkat(AT.FDCWD, `/proc/self/fd/${fd}`, AT.FDCWD, fx.path('d/n'), AT.SYMLINK_FOLLOW))
   })
 })
 
-f.it('O_TMPFILE onto an existing name is EEXIST, and belongs to its maker', { lower: { d: dir({ z: '' }, { mode: 0o777 }) } }, (fx) => {
+f.it('O_TMPFILE onto an existing name is EEXIST, and belongs to its maker', { lower: { d: dir({ z: '' }, { mode: 0o777 }) }, needs: ['unnamed-files'] }, (fx) => {
   runAs({ uid: 1000, gid: 1000 }, () => {
     withFd(fx.path('d'), O.TMPFILE | O.RDWR, (fd) => {
       assert.equal(posix.statx(fd).uid, 1000)

@@ -90,7 +90,7 @@ f.it('user attributes of a symlink are EPERM, trusted ones allowed', { lower: { 
   assert.deepEqual(xattrNames(fx.path('l')), ['trusted.k'])
 })
 
-f.it('trusted attributes are invisible to ordinary users', { lower: { a: file('', { mode: 0o666, xattrs: { 'trusted.t': '1', 'user.u': '2' } }) } }, (fx) => {
+f.it('trusted attributes are invisible to ordinary users', { lower: { a: file('', { mode: 0o666, xattrs: { 'trusted.t': '1', 'user.u': '2' } }) }, needs: ['caller-ids'] }, (fx) => {
   runAs(user, () => {
     assert.deepEqual(xattrNames(fx.path('a')), ['user.u'])
     fx.fails(['ENODATA', 'EPERM'], () => posix.getxattr(fx.path('a'), 'trusted.t'))
@@ -136,7 +136,7 @@ f.it('security attributes are kept', { lower: { a: file('', { xattrs: { 'securit
   assert.equal(get(fx.path('a'), 'security.test'), 's')
 })
 
-f.it('an ACL entry of a lower file grants access', { lower: { a: file('x', { mode: 0o640, xattrs: { 'system.posix_acl_access': acl({ user: 6, users: { 1000: 4 }, group: 4, mask: 4, other: 0 }) } }), b: file('x', { mode: 0o640 }) } }, (fx) => {
+f.it('an ACL entry of a lower file grants access', { lower: { a: file('x', { mode: 0o640, xattrs: { 'system.posix_acl_access': acl({ user: 6, users: { 1000: 4 }, group: 4, mask: 4, other: 0 }) } }), b: file('x', { mode: 0o640 }) }, needs: ['posix-acl'] }, (fx) => {
   runAs(user, () => {
     withFd(fx.path('a'), O.RDONLY, (fd) => { assert.equal(posix.read(fd, 5).toString(), 'x') })
     fx.fails('EACCES', () => posix.open(fx.path('a'), O.WRONLY))
@@ -144,7 +144,7 @@ f.it('an ACL entry of a lower file grants access', { lower: { a: file('x', { mod
   })
 })
 
-f.it('an ACL set through the mount works and shows in the mode', { lower: { a: file('x', { mode: 0o600 }) } }, (fx) => {
+f.it('an ACL set through the mount works and shows in the mode', { lower: { a: file('x', { mode: 0o600 }) }, needs: ['posix-acl'] }, (fx) => {
   posix.setxattr(fx.path('a'), 'system.posix_acl_access', acl({ user: 6, users: { 1000: 6 }, group: 0, mask: 6, other: 0 }))
   assert.equal(octal(fx.path('a')), '660')
   runAs(user, () => { put(fx.path('a'), 'by acl') })
@@ -168,7 +168,7 @@ f.it('a minimal ACL becomes the mode', { lower: { a: 'x' } }, (fx) => {
   assert.equal(octal(fx.path('a')), '751')
 })
 
-f.it('a default ACL of a lower directory shapes what is made in it, instead of the umask', { lower: { d: dir({}, { xattrs: { 'system.posix_acl_default': acl({ user: 7, users: { 1000: 6 }, group: 5, mask: 7, other: 0 }) } }) } }, (fx) => {
+f.it('a default ACL of a lower directory shapes what is made in it, instead of the umask', { lower: { d: dir({}, { xattrs: { 'system.posix_acl_default': acl({ user: 7, users: { 1000: 6 }, group: 5, mask: 7, other: 0 }) } }) }, needs: ['posix-acl'] }, (fx) => {
   posix.close(posix.open(fx.path('d/a'), O.CREAT | O.WRONLY, 0o666))
   posix.mkdir(fx.path('d/e'), 0o777)
   assert.equal(octal(fx.path('d/a')), '660')
