@@ -1,4 +1,4 @@
 // the model test on the subject "unionfs-fuse-native".
 import { modelTest } from './suite.js'
 
-await modelTest('unionfs-fuse-native')
+await modelTest('unionfs-fuse-native', 4000)
