@@ -25,7 +25,7 @@ f.it('chmod through a descriptor works on a lower file opened for reading', { lo
 })
 
 f.it('mode, owner, times and xattrs of an open directory can be changed after its removal',
-  { lower: { low: dir(), both: dir() }, upper: { up: dir(), both: dir() } }, (fx) => {
+  { lower: { low: dir(), both: dir() }, upper: { up: dir(), both: dir() }, needs: ['removed-directories'] }, (fx) => {
     for (const name of ['low', 'both', 'up']) {
       withFd(fx.path(name), O.RDONLY, (fd) => {
         rmdir(fx.path(name))

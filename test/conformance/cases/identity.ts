@@ -117,7 +117,7 @@ f.it('statx gives a birth time where the layer has one', { lower: { a: 'x' }, ne
   })
 })
 
-f.it('after a remount a copy shows its own birth time', { own: {}, lower: { a: 'x' } }, (fx) => {
+f.it('after a remount a copy shows its own birth time', { own: {}, lower: { a: 'x' }, needs: ['birth-times'] }, (fx) => {
   append(fx.path('a'), 'y')
   fx.remount()
   const shown = posix.statx(fx.path('a'))
