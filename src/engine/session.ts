@@ -15,6 +15,7 @@ export interface EngineOptions {
   readonly dev: boolean
   readonly suid: boolean
   readonly threads: number
+  readonly recordBytes: number // memory for records of the path index; 0: no index
 }
 
 const descriptorsKeptFree = 256
@@ -36,6 +37,7 @@ export async function startSession(stack: StackDefinition, options: EngineOption
         suid: options.suid,
         maxThreads: options.threads,
         fdBudget: descriptorBudget(),
+        recordBytes: options.recordBytes,
         logLevel: logger.levelNumber,
       },
       (records) => {

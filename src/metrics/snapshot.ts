@@ -1,11 +1,18 @@
 // snapshot - the figures of one mount at one moment, as `status` shows them and --json prints them.
 import { readFileSync } from 'node:fs'
-import type { NativeMount, NativeSessionInfo, OperationStats, OverlayStats } from '../engine/contract.js'
+import type { NativeMount, NativeSessionInfo, OperationStats, OverlayStats, RecordStats } from '../engine/contract.js'
 import type { StackDefinition } from '../stack/stack.js'
 
 export interface MemoryFigures {
   readonly rssBytes: number
   readonly pssBytes: number | undefined // where the kernel tells it
+}
+
+// What the path index does for a mount.
+export interface IndexFigures {
+  readonly dir: string | undefined // undefined: none
+  readonly state: string // 'off', 'loading', 'ready', 'empty', 'unusable'
+  readonly records: RecordStats | undefined
 }
 
 export interface Snapshot {
@@ -22,6 +29,7 @@ export interface Snapshot {
   readonly threads: number
   readonly operations: Readonly<Record<string, OperationStats>>
   readonly overlay: OverlayStats
+  readonly index: IndexFigures
   readonly memory: MemoryFigures
 }
 
@@ -30,10 +38,11 @@ export interface SnapshotSource {
   readonly native: NativeMount
   readonly startedAt: Date
   readonly version: string
+  readonly memory: { readonly dir: string | undefined; state(): string }
 }
 
 export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot {
-  const { stack, native, startedAt, version } = source
+  const { stack, native, startedAt, version, memory } = source
   const stats = native.stats()
   return {
     mountpoint: stack.mountpoint,
@@ -49,6 +58,7 @@ export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot
     threads: stats.threads,
     operations: stats.operations,
     overlay: stats.overlay,
+    index: { dir: memory.dir, state: memory.state(), records: native.recordStats() },
     memory: { rssBytes: process.memoryUsage.rss(), pssBytes: proportionalSize() },
   }
 }

@@ -4,6 +4,7 @@ import { loadAddon } from '../engine/addon.js'
 import type { NativeMount } from '../engine/contract.js'
 import { startSession, type EngineOptions } from '../engine/session.js'
 import { errnoOf, messageOf, UnionfsError, ValidationError, type Problem } from '../errors.js'
+import { noMemory, startMemory, type MountMemory } from '../index/memory.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
 import { readMountTable, topMountAt } from '../stack/mount-table.js'
@@ -22,7 +23,8 @@ export interface LiveMount {
 }
 
 // Throws a ValidationError with all problems, or an UnionfsError; nothing is then left behind.
-export async function mountStack(stack: StackDefinition, options: EngineOptions, logger: Logger = nullLogger): Promise<LiveMount> {
+// `index`: the directory of the path index; without one nothing is remembered.
+export async function mountStack(stack: StackDefinition, options: EngineOptions, logger: Logger = nullLogger, index?: string): Promise<LiveMount> {
   const addon = loadAddon()
   const problems = validateStack(stack, { probe: (path) => addon.probePath(path) })
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
@@ -39,9 +41,11 @@ export async function mountStack(stack: StackDefinition, options: EngineOptions,
   }
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
-  const listing = await enlist({ stack, native, startedAt, version: addon.version }, logger)
+  const memory = index === undefined ? noMemory : startMemory(native, index, logger)
+  const listing = await enlist({ stack, native, startedAt, version: addon.version, memory }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
+    await memory.finish()
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
@@ -70,6 +74,7 @@ interface Source {
   readonly native: NativeMount
   readonly startedAt: Date
   readonly version: string
+  readonly memory: MountMemory
 }
 
 // A mount without an entry works but for `status`, so trouble with the registry is logged, not fatal.

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { outerUid } from '../config/outer-uid.js'
 import { errnoOf, UnionfsError } from '../errors.js'
 import { isListening } from './control.js'
 import { namespaceOf, startTimeOf } from './process.js'
@@ -26,15 +27,6 @@ export interface MountRecord {
 
 // Unix socket addresses end at 107 bytes.
 const longestSocketPath = 107
-
-// The uid outside of a user namespace, so that a mount made inside one is found from outside and the other way round.
-export function outerUid(uidMap = readFileSync('/proc/self/uid_map', 'utf8'), uid = process.geteuid?.() ?? 0): number {
-  for (const line of uidMap.trim().split('\n')) {
-    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number)
-    if (uid >= inside && uid < inside + count) return outside + (uid - inside)
-  }
-  return uid
-}
 
 // Candidates, best first.
 export function registryCandidates(environment: NodeJS.ProcessEnv = process.env): string[] {

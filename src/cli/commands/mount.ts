@@ -1,8 +1,9 @@
 // mount - stacks layers and serves them, from a daemon or in the foreground.
 import { basename, resolve } from 'node:path'
-import { defaultThreads, findCommand, ioModes, logLevels } from '../../config/options.js'
+import { defaultThreads, findCommand, ioModes, logLevels, recordBytes } from '../../config/options.js'
 import { describeProblem } from '../../errors.js'
 import type { EngineOptions } from '../../engine/session.js'
+import { indexLocation } from '../../index/location.js'
 import { createLogger } from '../../log/logger.js'
 import { serveUntilEnd, SignalGate } from '../../mount/daemon.js'
 import { mountStack } from '../../mount/mount.js'
@@ -27,7 +28,8 @@ export const mountCommand: Command = {
       process.chdir('/') // every path is absolute by now, and the daemon must not keep a filesystem busy
       process.title = `unionfs ${basename(stack.mountpoint)}`
     }
-    const mount = await mountStack(stack, engineOptions(args), logger)
+    const index = indexLocation(args.text('index'))
+    const mount = await mountStack(stack, engineOptions(args, index), logger, index)
     for (const warning of mount.warnings) output.err(`unionfs: warning: ${describeProblem(warning)}`)
     output.finish(exitCodes.ok)
     // The engine serves without JavaScript: a fault in the control plane must not take the mount down.
@@ -50,7 +52,7 @@ function stackOf(args: Arguments): StackDefinition {
   return defineStack({ lowers, upper: second, workdir, mountpoint: third })
 }
 
-function engineOptions(args: Arguments): EngineOptions {
+function engineOptions(args: Arguments, index: string | undefined): EngineOptions {
   const root = process.geteuid?.() === 0
   return {
     io: args.choice('io', ioModes) ?? 'auto',
@@ -59,5 +61,6 @@ function engineOptions(args: Arguments): EngineOptions {
     dev: args.flag('dev') ?? root,
     suid: args.flag('suid') ?? root,
     threads: args.integer('threads') ?? defaultThreads,
+    recordBytes: index === undefined ? 0 : recordBytes,
   }
 }

@@ -89,9 +89,17 @@ function describeLive(snapshot: Snapshot, upperSize: TreeSize | undefined): stri
     `  caches    ${overlay.inodes} inodes (${overlay.lookups} lookups); descriptors: ${overlay.dirFds} directories, ${overlay.fileFds} files, ${overlay.pinnedFds} pinned; ${overlay.listings} listings (${formatBytes(overlay.listingBytes)})`,
     `  copy-ups  ${overlay.copyUps} (${formatBytes(overlay.copyUpBytes)})`,
   ]
+  lines.splice(lines.length - 1, 0, `  index     ${describeIndex(snapshot)}`)
   const operations = operationRows(snapshot)
   if (operations.length > 1) lines.push('', ...formatTable(operations, [1, 2, 3, 4, 5, 6]).map((line) => `  ${line}`))
   return lines.join('\n')
+}
+
+function describeIndex({ index }: Snapshot): string {
+  const { dir, state, records } = index
+  if (dir === undefined || records === undefined) return 'none'
+  const use = `${records.used} directories answered, ${records.stale} stale, ${records.learned} learned`
+  return `${dir}, ${state}: ${records.records} records (${formatBytes(records.bytes)} of at most ${formatBytes(records.limit)}); ${use}`
 }
 
 function layerLines(snapshot: Snapshot, size: TreeSize | undefined): string[] {
