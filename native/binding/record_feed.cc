@@ -39,6 +39,13 @@ Napi::Value feedRecords(const Napi::CallbackInfo& info, RecordStore& store) {
   return Napi::Number::New(info.Env(), taken);
 }
 
+// (layer: number): void. The layer has had all its records.
+Napi::Value layerFed(const Napi::CallbackInfo& info, RecordStore& store) {
+  if (info.Length() < 1 || !info[0].IsNumber()) return wrongArguments(info.Env(), "layerFed(layer)");
+  store.setComplete(static_cast<uint16_t>(info[0].As<Napi::Number>().Uint32Value()));
+  return info.Env().Undefined();
+}
+
 Napi::Value startLearning(const Napi::CallbackInfo& info, RecordStore& store) {
   store.startLearning();
   return info.Env().Undefined();
@@ -78,11 +85,8 @@ Napi::Value recordStats(const Napi::CallbackInfo& info, RecordStore& store) {
 constexpr struct {
   const char* name;
   Method method;
-} kMethods[] = {{"trustLayer", &trustLayer},
-                {"feedRecords", &feedRecords},
-                {"startLearning", &startLearning},
-                {"takeLearned", &takeLearned},
-                {"recordStats", &recordStats}};
+} kMethods[] = {{"trustLayer", &trustLayer},       {"feedRecords", &feedRecords}, {"layerFed", &layerFed},
+                {"startLearning", &startLearning}, {"takeLearned", &takeLearned}, {"recordStats", &recordStats}};
 
 // The lowers, top first: layer number 1 is the first.
 Napi::Value layers(const Napi::CallbackInfo& info, const MountSession& mount) {

@@ -1,6 +1,7 @@
 // record_store.cc - see record_store.h.
 #include "index/record_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace unionfs {
@@ -18,6 +19,25 @@ RecordStore::RecordStore(size_t layers, RecordLimits limits) : limits_(limits), 
 
 void RecordStore::setTrust(uint16_t layer, LayerTrust trust) {
   if (layer < layers_.size()) layers_[layer]->trust.store(trust, std::memory_order_release);
+}
+
+void RecordStore::setComplete(uint16_t layer) {
+  if (layer < layers_.size()) layers_[layer]->complete.store(true, std::memory_order_release);
+}
+
+bool RecordStore::complete(uint16_t layer) const {
+  return layer < layers_.size() && layers_[layer]->complete.load(std::memory_order_acquire);
+}
+
+bool RecordStore::has(uint16_t layer) const { return layer < layers_.size() && layers_[layer]->any.load(std::memory_order_acquire); }
+
+Errno RecordStore::missingXattr(uint16_t layer, std::string_view kind, const std::function<int()>& findOut) {
+  constexpr std::array<std::string_view, 4> kKinds = {"user", "trusted", "security", "system"};
+  const auto known = std::find(kKinds.begin(), kKinds.end(), kind);
+  if (layer >= layers_.size() || known == kKinds.end()) return Errno(findOut());
+  auto& error = layers_[layer]->missingXattr[static_cast<size_t>(known - kKinds.begin())];
+  if (error.load(std::memory_order_relaxed) == 0) error.store(findOut(), std::memory_order_relaxed);
+  return Errno(error.load(std::memory_order_relaxed));
 }
 
 LayerTrust RecordStore::trust(uint16_t layer) const {
@@ -40,6 +60,7 @@ bool RecordStore::add(uint16_t layer, std::string bytes) {
   auto kept = std::make_unique<const DirRecord>(std::move(*record));
   const std::unique_lock lock(into.mu);
   if (!into.records.emplace(ino, std::move(kept)).second) return false;
+  into.any.store(true, std::memory_order_release);
   count_.fetch_add(1, std::memory_order_relaxed);
   bytes_.fetch_add(size, std::memory_order_relaxed);
   return true;

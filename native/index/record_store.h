@@ -7,14 +7,17 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "base/result.h"
 #include "index/dir_record.h"
 
 namespace unionfs {
@@ -52,6 +55,10 @@ class RecordStore {
 
   // What may be done with records of a layer. Told before the first of them.
   void setTrust(uint16_t layer, LayerTrust trust);
+  // All records of the layer there will be are in.
+  void setComplete(uint16_t layer);
+  [[nodiscard]] bool complete(uint16_t layer) const;
+  [[nodiscard]] bool has(uint16_t layer) const;
   [[nodiscard]] LayerTrust trust(uint16_t layer) const;
   // False when it is no record, or does not fit.
   bool add(uint16_t layer, std::string bytes);
@@ -60,10 +67,14 @@ class RecordStore {
 
   // From now on what is read from layers is worth recording.
   void startLearning() { learning_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool learning() const { return learning_.load(std::memory_order_relaxed); }
   // Whether this directory still has to be learned; true once for each.
   bool claim(uint16_t layer, uint64_t ino);
   void learn(LearnedRecord record);
   std::vector<LearnedRecord> takeLearned();
+
+  // The errno of asking a layer for an xattr of a kind ("user", "trusted" ...) that a file lacks: found out once.
+  Errno missingXattr(uint16_t layer, std::string_view kind, const std::function<int()>& findOut);
 
   void noteUsed() { used_.fetch_add(1, std::memory_order_relaxed); }
   // True the first time.
@@ -73,6 +84,8 @@ class RecordStore {
  private:
   struct Layer {
     std::atomic<LayerTrust> trust{LayerTrust::unknown};
+    std::atomic<bool> complete{false}, any{false};
+    std::array<std::atomic<int>, 4> missingXattr{};  // by kind; 0: not yet asked
     mutable std::shared_mutex mu;
     std::unordered_map<uint64_t, std::unique_ptr<const DirRecord>> records;  // guarded by mu; by inode number
   };

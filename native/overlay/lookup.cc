@@ -11,6 +11,7 @@
 #include "overlay/hardlink.h"
 #include "overlay/ino.h"
 #include "overlay/listing.h"
+#include "overlay/recall.h"
 #include "sys/open.h"
 
 namespace unionfs {
@@ -61,9 +62,52 @@ Errno refuseRedirect(const OverlayState& state, LayerIndex layer, const CName& n
   return Errno(EPERM);
 }
 
+// Asks the record of `dir` in `layer`, else the layer itself.
+Result<LayerAnswer> askRecordOrLayer(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name, bool isLast) {
+  const DirRecord* record = recordOf(state, dir, layer);
+  if (record == nullptr) {
+    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layer));
+    return askLayer(dir, layer, fd->get(), name, isLast);
+  }
+  LayerAnswer answer;
+  const Recalled recalled = recall(state, layer, *record, name.view());
+  if (recalled.whiteout) {
+    answer.opinion = Opinion::whiteout;
+  } else if (recalled.stat) {
+    answer.stat = *recalled.stat;
+    answer.opinion = answer.stat.isDir() ? Opinion::dir : Opinion::file;
+  } else if (recalled.there) {
+    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layer));
+    TRY_ASSIGN(answer, askLayer(dir, layer, fd->get(), name, true));
+  }
+  answer.whiteoutFile = recalled.hidesBelow && !isLast;
+  return answer;
+}
+
+struct Marks {
+  bool opaque, redirected, impure, xattrWhiteouts;
+};
+
+// Of a directory found in `layer`: from its record, else from itself, which is then left open in `found`.
+Result<Marks> marksOf(OverlayState& state, Inode& dir, Resolution& found, LayerIndex layer, const sys::Stat& stat, const CName& name) {
+  if (const DirRecord* record = recordFor(state, layer, stat)) {
+    found.records.emplace_back(layer, record);
+    const RecordHead& head = record->head();
+    return Marks{head.opaque, head.redirected, false, head.xattrWhiteouts};
+  }
+  TRY_ASSIGN(const FdRef parent, dirFd(state, dir, layer));
+  const At at{parent->get(), name.c_str()};
+  auto fd = sys::open(at, O_RDONLY | O_DIRECTORY);
+  if (fd.failsWith(EACCES)) fd = sys::open(at, O_PATH | O_DIRECTORY);
+  TRY(fd);
+  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get()));
+  found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
+  return Marks{marks.opaque, marks.redirected, marks.impure, marks.mayHoldXattrWhiteouts};
+}
+
 // Adds a directory of `layer` to the merge; true when an opaque mark ends it.
-Result<bool> takeDirectory(const OverlayState& state, Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd,
-                           const CName& name, bool moreBelow) {
+Result<bool> takeDirectory(OverlayState& state, Inode& dir, Resolution& found, LayerIndex layer, const sys::Stat& stat, const CName& name,
+                           bool moreBelow) {
   if (found.layers.empty()) {
     found.top = layer;
     found.stat = stat;
@@ -72,15 +116,14 @@ Result<bool> takeDirectory(const OverlayState& state, Resolution& found, LayerIn
     found.lowerTop = layer;
   }
   found.layers.push_back(layer);
-  if (!moreBelow && layer != kUpperLayer) return true;
-  auto fd = sys::open({parentFd, name.c_str()}, O_RDONLY | O_DIRECTORY);
-  if (fd.failsWith(EACCES)) fd = sys::open({parentFd, name.c_str()}, O_PATH | O_DIRECTORY);
-  TRY(fd);
-  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get()));
+  if (!moreBelow && layer != kUpperLayer) {
+    if (const DirRecord* record = recordFor(state, layer, stat)) found.records.emplace_back(layer, record);
+    return true;
+  }
+  TRY_ASSIGN(const Marks marks, marksOf(state, dir, found, layer, stat, name));
   if (marks.redirected && !marks.opaque) return refuseRedirect(state, layer, name);
   if (layer == kUpperLayer) found.impure = marks.impure;
-  if (marks.mayHoldXattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
-  found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
+  if (marks.xattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
   return marks.opaque;
 }
 
@@ -91,10 +134,10 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
   for (size_t i = 0; i < layers.size(); ++i) {
     const LayerIndex layer = layers[i];
     const bool isLast = i + 1 == layers.size();
-    const auto fd = dirFd(state, dir, layer);
-    if (fd.failsWith(ENOENT) && dir.dir->removed) continue;
-    TRY(fd);
-    TRY_ASSIGN(const LayerAnswer answer, askLayer(dir, layer, (*fd)->get(), name, isLast));
+    auto asked = askRecordOrLayer(state, dir, layer, name, isLast);
+    if (asked.failsWith(ENOENT) && dir.dir->removed) continue;
+    TRY(asked);
+    const LayerAnswer& answer = *asked;
     if (layer == kUpperLayer) {
       if (answer.opinion == Opinion::whiteout)
         view.upper = UpperName::whiteoutDevice;
@@ -114,7 +157,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
       break;
     }
     if (answer.opinion == Opinion::dir) {
-      TRY_ASSIGN(const bool ends, takeDirectory(state, found, layer, answer.stat, (*fd)->get(), name, !isLast));
+      TRY_ASSIGN(const bool ends, takeDirectory(state, dir, found, layer, answer.stat, name, !isLast));
       if (ends) break;
     }
     if (answer.whiteoutFile) break;
@@ -130,6 +173,15 @@ UpperName upperNameOf(const IndexEntry& entry) {
   return UpperName::absent;
 }
 
+// stat of a name that `layer` is known to have.
+Result<sys::Stat> statEntry(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name) {
+  if (const DirRecord* record = recordOf(state, dir, layer)) {
+    if (const Recalled recalled = recall(state, layer, *record, name.view()); recalled.stat) return *recalled.stat;
+  }
+  TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layer));
+  return sys::stat({fd->get(), name.c_str()});
+}
+
 // The same from the index: only layers known to have the name are asked.
 Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& name) {
   NameView view;
@@ -142,8 +194,7 @@ Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& nam
     view.found = std::move(probed.found);
     return view;
   }
-  TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
-  const auto stat = sys::stat({fd->get(), name.c_str()});
+  const auto stat = statEntry(state, dir, entry->top, name);
   if (!stat.ok()) return meansAbsent(stat.error()) ? Result<NameView>(NameView{}) : stat.error();
   Resolution found;
   found.top = entry->top;
@@ -202,6 +253,8 @@ namespace {
 void describeNewDir(Inode& inode, const Resolution& found) {
   DirState& d = *inode.dir;
   d.layers = found.layers;
+  d.known.begin(found.layers);
+  for (const auto& [layer, record] : found.records) d.known.of(layer)->settle(record);
   d.xattrWhiteoutIn = found.xattrWhiteoutIn;
   d.hasUpper = found.layers.front() == kUpperLayer;
   d.hasLower = found.layers.back() != kUpperLayer;

@@ -107,6 +107,7 @@ export interface NativeMount {
   // The following say nothing on a mount without records. Those that take or tell something work after the end, too.
   trustLayer(layer: number, sealed: boolean): void
   feedRecords(layer: number, records: readonly Buffer[]): number | undefined // how many were taken
+  layerFed(layer: number): void
   startLearning(): void
   takeLearned(): LearnedRecord[] | undefined
   recordStats(): RecordStats | undefined

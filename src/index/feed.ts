@@ -40,6 +40,7 @@ export async function feedRecords(native: NativeMount, layers: readonly FedLayer
       for (const { number } of layers) native.trustLayer(number, false)
       return 'empty'
     }
+    for (const { number } of layers) native.layerFed(number) // what came before is as good as ever
     logger.log('warn', 'without the path index', { reason: messageOf(error), ...(error instanceof IndexError ? { remedy: error.remedy } : {}) })
     return 'unusable'
   }
@@ -57,7 +58,8 @@ async function feedAll(native: NativeMount, layers: readonly FedLayer[], window:
       logger.log('warn', 'a sealed layer has changed: it is read as any other', { layer: layer.facts.path, remedy: 'seal it again: unionfs seal DIR' })
     }
     native.trustLayer(layer.number, sealed)
-    if (entry === undefined) continue
+    // Records of a broken seal are of no use: they were made without regard to how long ago a directory had changed.
+    if (entry === undefined || (entry.seal !== undefined && !sealed)) continue
     some = true
     await feedOne(native, layer.number, entry, window)
     if (Date.now() - Date.parse(entry.usedAt) > refreshedAfter) {
@@ -72,6 +74,7 @@ async function feedAll(native: NativeMount, layers: readonly FedLayer[], window:
 async function feedOne(native: NativeMount, number: number, entry: LayerEntry, window: IndexWindow): Promise<void> {
   for await (const chunk of window.entries(slotRange('record', entry.slot))) {
     const taken = native.feedRecords(number, chunk.map(([, value]) => value))
-    if (taken === undefined || taken === 0) return
+    if (taken === undefined || taken === 0) break
   }
+  native.layerFed(number)
 }

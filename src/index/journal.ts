@@ -44,6 +44,7 @@ export class Journal {
   async #write(window: IndexWindow, learned: readonly LearnedRecord[]): Promise<void> {
     const hash = await hashing()
     const puts: Put[] = []
+    const abandoned: string[] = []
     for (const layer of this.layers) {
       const own = learned.filter((record) => record.layer === layer.number)
       if (own.length === 0) continue
@@ -52,20 +53,21 @@ export class Journal {
       const found = value === undefined ? undefined : decodeEntry(hash, value)
       if (found !== undefined && isSealed(found, layer.facts)) continue // sealed meanwhile: it has better ones
       const entry = usable(found, layer)
+      if (found !== undefined && found.slot !== entry.slot) abandoned.push(found.slot)
       for (const record of own) puts.push([slotKey('record', entry.slot, record.path), record.record])
       puts.push([key, encodeEntry(hash, entry)])
     }
     await window.put(puts)
+    for (const slot of abandoned) await window.clearSlot(slot)
   }
 }
 
-// The layer's entry to add records to. What a broken seal vouched for stays, as records that are checked at use.
+// The layer's entry to add records to. What a broken seal vouched for goes.
 function usable(found: LayerEntry | undefined, layer: FedLayer): LayerEntry {
   const now = new Date().toISOString()
   const { path } = layer.facts
-  if (found === undefined) {
+  if (found === undefined || found.seal !== undefined) {
     return { version: 1, path, slot: newSlot(), complete: false, directories: 0, files: 0, writtenAt: now, usedAt: now }
   }
-  const { seal, ...rest } = found
-  return { ...rest, path, complete: found.complete && seal === undefined, usedAt: now }
+  return { ...found, path, usedAt: now }
 }

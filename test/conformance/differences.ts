@@ -9,10 +9,11 @@ interface Row<T> {
   overlay: T
   'unionfs-cached': T
   'unionfs-passthrough': T
+  'unionfs-sealed': T
 }
 
 function union<T>(why: string, plain: T, overlay: T, unionfs: T, passthrough: T = unionfs): Row<T> {
-  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough }
+  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough, 'unionfs-sealed': unionfs }
 }
 
 export const DIFFERENCES = {
