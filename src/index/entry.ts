@@ -31,8 +31,8 @@ export function encodeEntry(hash: XXHashAPI, entry: LayerEntry): Buffer {
 export function decodeEntry(hash: XXHashAPI, value: Buffer): LayerEntry | undefined {
   const text = value.toString('utf8')
   if (text.slice(0, 16) !== hex64(hash.h64(text.slice(17)))) return undefined
-  const entry = JSON.parse(text.slice(17)) as LayerEntry
-  return entry.version === 1 ? entry : undefined
+  const entry = JSON.parse(text.slice(17)) as { version: number }
+  return entry.version === 1 ? (entry as LayerEntry) : undefined
 }
 
 // Whether the seal still holds for this root. What changed below it a seal cannot see: that is what it promises.

@@ -77,6 +77,10 @@ async function look(t: Test, world: World, index = world.index): Promise<{ view:
   return { view, status }
 }
 
+function bytesReadBy(pid: number): number {
+  return Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? 0)
+}
+
 function logLines(world: World, message: string): string[] {
   if (!existsSync(world.log)) return []
   return readFileSync(world.log, 'utf8').split('\n').filter((line) => line.includes(`"msg":"${message}"`))
@@ -251,7 +255,7 @@ t.test('a sealed layer is answered from the index: it may be gone, and names and
   for (const lower of world.lowers) renameSync(join(lower, 'usr'), join(world.dir, `usr-of-${lower.slice(-1)}`))
   t.same(readdirSync(join(at, 'usr')).sort(), ['bin', 'share'])
   t.equal(lstatSync(join(at, 'usr/bin/tool3')).size, 8)
-  t.equal(existsSync(join(at, 'usr/bin/tool15')), false)
+  t.equal(existsSync(join(at, 'usr/bin/tool25')), false)
   t.throws(() => readFileSync(join(at, 'usr/bin/tool3')))
   t.equal(unionfs(['umount', at]).status, 0)
 })
@@ -304,7 +308,7 @@ t.test('an interrupted seal leaves nothing half done, and an earlier seal as it 
   const sealing = spawn(command, ['seal', layer, '--index', world.index], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   sealing.stderr.on('data', (text: Buffer) => (said += text.toString()))
-  await sleep(350)
+  t.ok(await eventually(() => bytesReadBy(sealing.pid ?? 0) > 30 << 20), 'it is reading files')
   sealing.kill('SIGINT')
   const status = await new Promise((resolve) => sealing.on('close', resolve))
   t.equal(status, 1)
