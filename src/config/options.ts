@@ -34,6 +34,8 @@ export const defaultThreads = 4
 export const maxLowers = 500
 // Memory a mount may use for records of the path index.
 export const recordBytes = 128 << 20
+// What the path index may take on disk before mounts stop adding to it, and what `index gc` cuts it down to.
+export const defaultIndexMib = 1024
 
 const help: OptionRow = { name: 'help', short: 'h', type: 'flag', default: '', help: 'Shows this help.' }
 const json: OptionRow = { name: 'json', type: 'flag', default: 'off', help: 'Prints one JSON document instead of text.' }
@@ -176,7 +178,7 @@ export const commands: readonly CommandRow[] = [
         metavar: 'MIB',
         min: 1,
         max: 1_000_000,
-        default: '1024',
+        default: String(defaultIndexMib),
         help: 'gc: the size in MiB the index may have.',
       },
       json,

@@ -30,9 +30,10 @@ export async function placedLayers(native: NativeMount): Promise<FedLayer[]> {
 export type FeedState = 'ready' | 'empty' | 'unusable'
 
 // Never throws: without records a mount works as well, only slower. One log line tells what was wrong.
-export async function feedRecords(native: NativeMount, layers: readonly FedLayer[], dir: string, logger: Logger): Promise<FeedState> {
+export async function feedRecords(native: NativeMount, layers: readonly FedLayer[], dir: string, logger: Logger, signal: AbortSignal): Promise<FeedState> {
   try {
-    const fed = await withIndex(dir, { write: false, patienceMilliseconds: patience }, (window) => feedAll(native, layers, window, logger))
+    const options = { write: false, patienceMilliseconds: patience, signal }
+    const fed = await withIndex(dir, options, (window) => feedAll(native, layers, window, logger, signal))
     logger.log('info', 'path index', { dir, ...native.recordStats() })
     return fed ? 'ready' : 'empty'
   } catch (error) {
@@ -46,11 +47,12 @@ export async function feedRecords(native: NativeMount, layers: readonly FedLayer
   }
 }
 
-async function feedAll(native: NativeMount, layers: readonly FedLayer[], window: IndexWindow, logger: Logger): Promise<boolean> {
+async function feedAll(native: NativeMount, layers: readonly FedLayer[], window: IndexWindow, logger: Logger, signal: AbortSignal): Promise<boolean> {
   const hash = await hashing()
   const refreshed: Put[] = []
   let some = false
   for (const layer of layers) {
+    if (signal.aborted) break
     const value = await window.get(layerKey(layer.place))
     const entry = value === undefined ? undefined : decodeEntry(hash, value)
     const sealed = entry !== undefined && isSealed(entry, layer.facts)

@@ -1,10 +1,13 @@
 // journal - keeps what a mount learned of its layers: in one batch when much has come together, and at the end.
+import { existsSync } from 'node:fs'
+import { defaultIndexMib } from '../config/options.js'
 import type { LearnedRecord, NativeMount } from '../engine/contract.js'
 import { messageOf } from '../errors.js'
 import type { Logger } from '../log/logger.js'
 import { decodeEntry, encodeEntry, isSealed, type LayerEntry } from './entry.js'
 import type { FedLayer } from './feed.js'
 import { hashing, layerKey, newSlot, slotKey } from './keys.js'
+import { sizeOnDisk } from './status.js'
 import { withIndex, type IndexWindow, type Put } from './store.js'
 
 const patience = 3_000 // an unmount waits no longer for other processes
@@ -33,6 +36,7 @@ export class Journal {
     this.#waiting = []
     this.#bytes = 0
     try {
+      if (isFull(this.dir)) throw new Error('the index has its full size; `unionfs index gc` makes room')
       await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => this.#write(window, taken))
       this.logger.log('debug', 'path index: learned directories kept', { directories: taken.length })
     } catch (error) {
@@ -60,6 +64,11 @@ export class Journal {
     await window.put(puts)
     for (const slot of abandoned) await window.clearSlot(slot)
   }
+}
+
+// Mounts do not let the index grow without end; commands a person gives may.
+function isFull(dir: string): boolean {
+  return existsSync(dir) && sizeOnDisk(dir) > defaultIndexMib * 2 ** 20
 }
 
 // The layer's entry to add records to. What a broken seal vouched for goes.

@@ -21,7 +21,8 @@ export function indexLocation(given: string | undefined, environment: NodeJS.Pro
   return join(cache?.startsWith('/') === true ? cache : join(homedir(), '.cache'), 'unionfs', 'index')
 }
 
-export type DirectoryState = 'missing' | 'empty' | 'database' | { readonly unfit: string }
+// remains: LevelDB's files without the one that says what they are: a database that is being made, or was damaged.
+export type DirectoryState = 'missing' | 'empty' | 'remains' | 'database' | { readonly unfit: string }
 
 // A seal in the database makes the engine believe what it says, so nobody else may be able to write there.
 export function directoryState(dir: string): DirectoryState {
@@ -33,7 +34,8 @@ export function directoryState(dir: string): DirectoryState {
     const names = readdirSync(dir)
     const foreign = names.find((name) => !levelFile.test(name))
     if (foreign !== undefined) return { unfit: `holds files that are no database of ours (${foreign})` }
-    return names.includes('CURRENT') ? 'database' : 'empty'
+    if (names.includes('CURRENT')) return 'database'
+    return names.some((name) => /^MANIFEST|\.(ldb|sst|log)$/.test(name)) ? 'remains' : 'empty'
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? 'missing' : { unfit: `cannot be read (${errnoOf(error) ?? 'EIO'})` }
   }

@@ -22,9 +22,10 @@ export const noMemory: MountMemory = { dir: undefined, state: () => 'off', finis
 export function startMemory(native: NativeMount, dir: string, logger: Logger): MountMemory {
   let state: MemoryState = 'loading'
   let timer: NodeJS.Timeout | undefined
+  const ended = new AbortController()
   const started = (async () => {
     const layers = await placedLayers(native)
-    state = await feedRecords(native, layers, dir, logger)
+    state = await feedRecords(native, layers, dir, logger, ended.signal)
     if (state === 'unusable') return undefined
     const journal = new Journal(native, layers, dir, logger)
     native.startLearning()
@@ -40,7 +41,7 @@ export function startMemory(native: NativeMount, dir: string, logger: Logger): M
     dir,
     state: () => state,
     finish: async () => {
-      clearInterval(timer)
+      ended.abort() // nobody needs the records any more
       await (await started)?.collect(true)
       clearInterval(timer)
     },

@@ -36,10 +36,12 @@ const formatPattern = /^unionfs path index (\d+)$/
 const firstPause = 10
 const longestPause = 250
 const clearedAtOnce = 10_000
+const triesForRemains = 6 // a database that another process is making has no CURRENT for a moment
 
 export interface WindowOptions {
   readonly write: boolean // makes the database when there is none, and renews an outdated one
   readonly patienceMilliseconds: number // how long to wait for another process
+  readonly signal?: AbortSignal | undefined // ends the waiting
 }
 
 // The open database. Not to be kept beyond the call it was given to.
@@ -144,7 +146,7 @@ export async function withIndex<T>(dir: string, options: WindowOptions, use: (wi
 export async function dropIndex(dir: string): Promise<boolean> {
   const state = directoryState(dir)
   if (typeof state === 'object') throw new IndexError('unfit', dir, state.unfit, 'name another directory with --index')
-  if (state !== 'database') return false
+  if (state === 'missing' || state === 'empty') return false
   const Implementation = await implementation()
   try {
     await Implementation.destroy(dir)
@@ -160,17 +162,19 @@ async function implementation(): Promise<typeof ClassicLevel> {
 }
 
 async function openPatiently(dir: string, options: WindowOptions): Promise<Database> {
-  prepareDirectory(dir, options.write)
   const Implementation = await implementation()
   const end = Date.now() + options.patienceMilliseconds
+  let remains = 0
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
     const db: Database = new Implementation<Buffer, Buffer>(dir, { keyEncoding: 'buffer', valueEncoding: 'buffer', createIfMissing: options.write })
     try {
+      prepareDirectory(dir, options.write)
       await db.open()
       return db
     } catch (error) {
-      const explained = explain(dir, error)
-      if (explained.trouble !== 'busy' || Date.now() >= end) throw explained
+      const explained = error instanceof IndexError ? error : explain(dir, error)
+      const mayPass = explained.trouble === 'busy' || (directoryState(dir) === 'remains' && ++remains < triesForRemains)
+      if (!mayPass || Date.now() >= end || options.signal?.aborted === true) throw explained
     }
     await sleep(pause * (0.5 + Math.random())) // those who wait together must not come back together
   }
@@ -180,6 +184,7 @@ function prepareDirectory(dir: string, write: boolean): void {
   const state = directoryState(dir)
   if (typeof state === 'object') throw new IndexError('unfit', dir, state.unfit, 'name another directory with --index')
   if (state === 'database') return
+  if (state === 'remains') throw new IndexError('broken', dir, 'is broken (the file CURRENT is missing)', 'remove it: unionfs index drop')
   if (!write) throw new IndexError('absent', dir, 'does not exist yet')
   try {
     makeDirectory(dir)

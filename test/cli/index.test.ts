@@ -156,6 +156,19 @@ for (const [what, destroy] of Object.entries(breakages)) {
   })
 }
 
+t.test('drop removes a broken index, and a new one is made', { skip }, (t) => {
+  const world = makeWorld(t)
+  const words = ['--index', world.index]
+  const [layer = ''] = world.lowers
+  for (const what of ['garbage in every file', 'a truncated manifest', 'no CURRENT file']) {
+    t.equal(unionfs(['seal', layer, ...words]).status, 0)
+    breakages[what]?.(world.index)
+    t.equal(unionfs(['index', 'drop', ...words]).status, 0, what)
+    t.equal(unionfs(['index', 'build', layer, ...words]).status, 0, what)
+  }
+  t.end()
+})
+
 t.test('every record damaged, and the mount is right all the same', { skip }, async (t) => {
   const world = makeWorld(t)
   t.equal(unionfs(['seal', ...world.lowers, '--index', world.index]).status, 0)
@@ -222,6 +235,11 @@ t.test('while another process holds the index, a mount serves, and it profits wh
   t.equal(unionfs(['mount', world.spec, at, '--index', world.index, '--log', world.log]).status, 0)
   t.equal(readFileSync(join(at, 'etc/conf'), 'utf8'), '0\n')
   t.equal(indexOf(at)?.state, 'loading')
+  const other = mountPoint(world, 'impatient')
+  t.equal(unionfs(['mount', world.spec, other, '--index', world.index]).status, 0)
+  const begun = Date.now()
+  t.equal(unionfs(['umount', other]).status, 0)
+  t.ok(Date.now() - begun < 10_000, 'an unmount does not wait for the index')
   await holder.close()
   t.ok(await eventually(() => indexOf(at)?.state === 'ready'))
   t.equal(readdirSync(join(at, 'usr/bin')).includes('tool25'), false)

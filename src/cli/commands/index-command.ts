@@ -1,5 +1,5 @@
 // index - the verbs of the path index: build, status, verify, gc, drop.
-import { findCommand } from '../../config/options.js'
+import { defaultIndexMib, findCommand } from '../../config/options.js'
 import { collectGarbage, forget } from '../../index/gc.js'
 import { indexStatus, type IndexStatus } from '../../index/status.js'
 import { IndexError } from '../../index/store.js'
@@ -12,8 +12,6 @@ import { usageError, type Arguments } from '../parse.js'
 import { buildLayers, report, requireIndex, resolveLayer } from './seal.js'
 
 type Verb = (context: Context, args: Arguments, dir: string, layers: readonly string[]) => Promise<number>
-
-const defaultMaxMib = 1024
 
 const verbs: Readonly<Record<string, Verb>> = { build, status, verify, gc, drop }
 
@@ -80,7 +78,7 @@ function describeVerified(result: VerifiedLayer): string {
 }
 
 async function gc(context: Context, args: Arguments, dir: string): Promise<number> {
-  const result = await collectGarbage(dir, (args.integer('max-size') ?? defaultMaxMib) * 2 ** 20)
+  const result = await collectGarbage(dir, (args.integer('max-size') ?? defaultIndexMib) * 2 ** 20)
   if (args.flag('json') === true) {
     context.output.out(JSON.stringify(result, null, 2))
     return exitCodes.ok
