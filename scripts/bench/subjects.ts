@@ -114,9 +114,10 @@ function sealLayers(place: Place): void {
 const kPatienceMs = 20_000
 
 function awaitRecords({ mountpoint }: Place): void {
-  for (const end = Date.now() + kPatienceMs; Date.now() < end; sleepMs(10)) {
+  for (const end = Date.now() + kPatienceMs; Date.now() < end; ) {
     const { mounts } = JSON.parse(spawnSync(unionfsCommand, ['status', mountpoint, '--json'], { encoding: 'utf8' }).stdout) as { mounts: { index: { state: string } }[] }
     if (mounts[0]?.index.state !== 'loading') return
+    sleepMs(10)
   }
   throw new StepError('the records were not loaded in time')
 }

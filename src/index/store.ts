@@ -166,11 +166,9 @@ async function openPatiently(dir: string, options: WindowOptions): Promise<Datab
   const end = Date.now() + options.patienceMilliseconds
   let remains = 0
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
-    const db: Database = new Implementation<Buffer, Buffer>(dir, { keyEncoding: 'buffer', valueEncoding: 'buffer', createIfMissing: options.write })
     try {
       prepareDirectory(dir, options.write)
-      await db.open()
-      return db
+      return await openOnce(Implementation, dir, options.write)
     } catch (error) {
       const explained = error instanceof IndexError ? error : explain(dir, error)
       const mayPass = explained.trouble === 'busy' || (directoryState(dir) === 'remains' && ++remains < triesForRemains)
@@ -178,6 +176,13 @@ async function openPatiently(dir: string, options: WindowOptions): Promise<Datab
     }
     await sleep(pause * (0.5 + Math.random())) // those who wait together must not come back together
   }
+}
+
+// A database begins to open, and to write, as soon as it is constructed.
+async function openOnce(Implementation: typeof ClassicLevel, dir: string, write: boolean): Promise<Database> {
+  const db: Database = new Implementation<Buffer, Buffer>(dir, { keyEncoding: 'buffer', valueEncoding: 'buffer', createIfMissing: write })
+  await db.open()
+  return db
 }
 
 function prepareDirectory(dir: string, write: boolean): void {
