@@ -26,8 +26,13 @@ node_modules/.package-lock.json: package-lock.json
 native: node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory -C native addon launch
 
+# The command is put into few files: node loads each module of its own slowly, and a mount waits for that. From
+# dist/bin/program the addon and package.json are found at the same distance as from dist/src/ROOM.
 ts: node_modules/.package-lock.json
 	node_modules/.bin/tsc -p tsconfig.json
+	@rm -rf dist/bin/program
+	@node_modules/.bin/esbuild dist/src/cli/main.js --bundle --splitting --format=esm --platform=node --target=node20 \
+	  --packages=external --outdir=dist/bin/program --log-level=warning
 
 demo: build
 	@sh scripts/demo

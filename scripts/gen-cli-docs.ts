@@ -17,19 +17,38 @@ const closing = `## Exit status
 ## The daemon
 \`mount\` returns when the union can be used. The daemon behind it runs in a session of its own with \`/\` as working directory and holds
 neither stdin, stdout nor stderr of its caller. It ends by itself when the mount ends, whoever unmounts: \`unionfs umount\`, \`umount\`,
-\`fusermount3 -u\`, lazily or not. SIGTERM, SIGINT and SIGHUP unmount: plainly, or lazily when programs still use the tree; these are then served
+\`fusermount3 -u\`, lazily or not; it serves on as long as another union has the tree as a layer, another mount namespace (a container) holds
+it, or, after a lazy unmount, programs use it. SIGTERM, SIGINT and SIGHUP unmount: plainly, or lazily when programs still use the tree; these are then served
 for ten more seconds, or until a second signal.
 
 Live mounts are listed in \`/run/unionfs\` (root), \`$XDG_RUNTIME_DIR/unionfs\` or \`/tmp/unionfs-UID\`: a JSON file and a unix socket each. The
-directory must belong to the user and be closed to others, or it is not used.
+directory must belong to the user and be closed to others, or it is not used. The entry of a daemon that died stays as long as its mount does:
+\`status\` names such a mount, \`unionfs umount\` (or \`umount -l\`) removes it.
 
 ## Layers
 \`LOWER[:LOWER...]\` names up to 500 directories, the top one first. Relative paths and symbolic links are resolved once, at mount. In the
-mount table the filesystem type is \`fuse.unionfs\` and the source \`unionfs\`.
+mount table the filesystem type is \`fuse.unionfs\` and the source \`unionfs\`. Only LOWER is split at colons and has escapes; UPPER, MOUNTPOINT and
+\`--workdir\` are taken as they are: \`unionfs mount 'a\\:b' c:d /mnt\` has the lower \`a:b\` and the upper \`c:d\`. An empty argument is an error.
+
+MOUNTPOINT may be a directory that has files in it: they are hidden while the union is mounted, as with mount(8), and nothing is said about it.
+
+An upper or work directory that another mount uses is refused. A lower that a live mount writes to (its upper), and an upper that a live mount has as a
+lower, are warned about on stderr, with exit status 0: what one mount writes there, the other shows late, in part or never.
+
+\`--dev\` and \`--suid\` are refused where the kernel or fusermount3 would mount without them: both for ordinary users, \`--dev\` also in user namespaces.
+
+## status
+Without MOUNTPOINT one line for each mount: place, state, I/O mode, uptime, daemon, layers. With it, everything. \`(detached, still used)\` is a mount
+that was unmounted while something uses it, \`(in another mount namespace)\` one that is not seen here. Whiteouts are counted by name, in either form.
 
 ## status --json
 \`{"mounts": [...]}\`; each mount has \`state\`: \`live\` (with all figures; latencies in microseconds), \`silent\` (its daemon does not answer; the exit status is
-then 1) or \`unlisted\` (in the mount table, but its daemon is not known to this user).
+then 1), \`dead\` (its daemon has died; the exit status is 1 too) or \`unlisted\` (in the mount table, but its daemon is not known to this user). Live and silent
+mounts have \`place\`: \`here\`, \`detached\` or \`elsewhere\` (another mount namespace); of a dead one \`mountNamespace\` says \`here\` or \`elsewhere\`.
+
+## What the host must offer
+Linux 5.6 or newer with \`/dev/fuse\`. Some things need more: private clones of lowers 5.12, whiteout devices made without root 5.8, passthrough 6.9.
+\`unionfs doctor\` tries what can be tried, as the user who asks.
 `
 
 function section(command: CommandRow): string {

@@ -75,11 +75,15 @@ void negotiate(const Fd& device, HostFacts& facts) {
 }
 
 void tryMount(HostFacts& facts) {
-  const auto device = sys::openFuseDevice();
+  auto device = sys::openFuseDevice();
   facts.deviceError = device ? 0 : device.error().value();
   if (!device) return;
   facts.mountError = enterPrivateNamespace();
   if (facts.mountError != 0) return;
+  // The kernel takes only a device that was opened in the user namespace that mounts it.
+  device = sys::openFuseDevice();
+  facts.mountError = device ? 0 : device.error().value();
+  if (!device) return;
   const Status mounted = sys::mountFuse(*device, {"/tmp", "unionfs-probe", "unionfs-probe"});
   facts.mountError = mounted ? 0 : mounted.error().value();
   if (mounted) negotiate(*device, facts);

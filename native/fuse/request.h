@@ -49,6 +49,9 @@ class Arguments {
   std::span<const std::byte> rest_;
 };
 
+// The thread a message came from; 0 for the kernel itself, a thread we have no number for, or no header.
+pid_t clientOf(std::span<const std::byte> message);
+
 class Request {
  public:
   // EINVAL unless the header is whole and its length is exactly what was received.

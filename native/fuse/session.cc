@@ -15,6 +15,9 @@ namespace {
 constexpr auto kEndPatience = std::chrono::seconds(2);
 constexpr int kCapSysAdmin = 21;
 
+// As much as one READ can carry. The kernel grants 128 KiB, whatever INIT asks for.
+constexpr unsigned kReadaheadKib = kMaxWrite >> 10;
+
 ServerOptions serverOptions(const MountOptions& options) {
   return {.io = options.io,
           .readOnly = options.readOnly,
@@ -42,6 +45,8 @@ std::unique_ptr<Session> Session::mount(std::shared_ptr<Overlay> overlay, const 
     return nullptr;
   }
   state->server = std::move(*server);
+  const Status wide = sys::setReadahead(state->place->connection(), kReadaheadKib);
+  if (!wide) log::write(log::Level::debug, "the kernel's own readahead is kept", {{"errno", wide.error().value()}});
   const Status started = state->server->start(std::move(onEnd));
   if (!started) {
     error = {.error = started.error(), .syscall = "start of the serving threads", .detail = {}};

@@ -7,6 +7,7 @@
 
 #include "base/blocking.h"
 #include "base/log.h"
+#include "fuse/request.h"
 #include "sys/serving_thread.h"
 
 namespace unionfs {
@@ -191,7 +192,9 @@ void Workers::lead(Worker& worker) {
     if (ended_.load(std::memory_order_relaxed)) return;
     if (received.state == Channel::Received::State::retry) continue;
     if (received.state == Channel::Received::State::ended) return endConnection(received.error);
-    const bool needed = adapt(worker, Clock::now() - free);
+    const auto waited = Clock::now() - free;
+    const bool needed = adapt(worker, waited);
+    worker.placement.arrived(clientOf(worker.in.bytes().first(received.size)), waited);
     serveOne(worker, received.size);
     if (!needed) handOver(worker);
     free = Clock::now();

@@ -19,6 +19,7 @@
 
 #include "fuse/channel.h"
 #include "fuse/in_flight.h"
+#include "fuse/placement.h"
 #include "sys/serving_thread.h"
 
 namespace unionfs {
@@ -72,6 +73,7 @@ class Workers {
     // Twice the number of requests begun, and one more while the last of them is served. The watchdog compares.
     std::atomic<uint64_t> progress{0};
     unsigned immediate = 0;  // of the worker's own thread: requests in a row that were there already
+    Placement placement;     // of the worker's own thread
 
     [[nodiscard]] bool serving() const { return (progress.load() & 1) != 0; }
   };

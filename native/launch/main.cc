@@ -4,6 +4,7 @@
 // child is the daemon from the first moment (new session, no terminal, nothing of the caller's output held), and the
 // starter waits until it says "usable" or why not. So a mount costs one start of node, and a daemon never outlives a
 // failure unseen.
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -38,14 +39,14 @@ volatile sig_atomic_t daemonPid = 0;
   std::exit(code);
 }
 
-// dist/bin/unionfs -> dist/src/cli/main.js, wherever a symlink in PATH points from.
+// dist/bin/unionfs -> dist/bin/program/main.js, wherever a symlink in PATH points from.
 std::string findProgram() {
   std::array<char, PATH_MAX> self{};
   const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size() - 1);
   if (length < 0) fail(kExitNoProgram, "cannot find its own program files: /proc is not mounted");
   std::string path(self.data(), static_cast<size_t>(length));
-  for (int up = 0; up < 2; ++up) path.resize(path.rfind('/'));
-  path += "/src/cli/main.js";
+  path.resize(path.rfind('/'));
+  path += "/program/main.js";
   if (::access(path.c_str(), R_OK) != 0) fail(kExitNoProgram, path + " is missing; build or install unionfs again");
   return path;
 }
@@ -88,6 +89,20 @@ void raiseDescriptorLimit() {
   fail(kExitNoProgram, std::string("cannot run node: ") + std::strerror(error));
 }
 
+// close_range(2) came with Linux 5.9; without it, each open one is looked up.
+void closeFrom(int first) {
+  if (::syscall(SYS_close_range, first, ~0U, 0) == 0) return;
+  DIR* const listing = ::opendir("/proc/self/fd");
+  if (listing == nullptr) return;
+  std::vector<int> open;
+  for (const dirent* entry = ::readdir(listing); entry != nullptr; entry = ::readdir(listing)) {
+    const int fd = std::atoi(entry->d_name);
+    if (fd >= first && fd != ::dirfd(listing)) open.push_back(fd);
+  }
+  ::closedir(listing);
+  for (const int fd : open) ::close(fd);
+}
+
 [[noreturn]] void becomeDaemon(int reportEnd, int null, const std::string& program, int argc, char** argv) {
   ::setsid();
   // The report's end may be any number, kDaemonEnd included, and stdio may have been closed by the caller.
@@ -95,7 +110,7 @@ void raiseDescriptorLimit() {
   const int sink = ::fcntl(null, F_DUPFD, kDaemonEnd + 1);
   for (int fd = 0; fd < kDaemonEnd; ++fd) ::dup2(sink, fd);
   ::dup2(report, kDaemonEnd);
-  ::syscall(SYS_close_range, kDaemonEnd + 1, ~0U, 0);
+  closeFrom(kDaemonEnd + 1);
   ::setenv(kVariable, std::to_string(kDaemonEnd).c_str(), 1);
   becomeNode(program, argc, argv);
 }

@@ -188,6 +188,13 @@ std::optional<MountEntry> parseMountLine(std::string_view line, std::string_view
   return entry;
 }
 
+// A file of /sys takes a setting in one write(2), or not at all.
+Status writeSetting(const std::string& path, std::string_view value) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file || ::write(file.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) return Errno::last();
+  return success();
+}
+
 }  // namespace
 
 Status mountFuse(const Fd& device, const FuseMountRequest& request) {
@@ -248,11 +255,12 @@ std::optional<MountEntry> topMountAt(const std::string& mountpoint) {
   return found;
 }
 
+Status setReadahead(uint64_t connection, unsigned kib) {
+  return writeSetting("/sys/class/bdi/0:" + std::to_string(connection) + "/read_ahead_kb", std::to_string(kib));
+}
+
 Status abortConnection(uint64_t connection) {
-  const std::string path = "/sys/fs/fuse/connections/" + std::to_string(connection) + "/abort";
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file || ::write(file.get(), "1", 1) != 1) return Errno::last();
-  return success();
+  return writeSetting("/sys/fs/fuse/connections/" + std::to_string(connection) + "/abort", "1");
 }
 
 }  // namespace unionfs::sys

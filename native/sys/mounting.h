@@ -42,6 +42,9 @@ struct MountEntry {
 };
 std::optional<MountEntry> topMountAt(const std::string& mountpoint);
 
+// How far the kernel reads ahead on connection N. Needs the right to write to /sys.
+Status setReadahead(uint64_t connection, unsigned kib);
+
 // Ends connection N as if the server had died. Needs fusectl mounted at its usual place.
 Status abortConnection(uint64_t connection);
 

@@ -32,6 +32,7 @@ const kSampleMs = 2000
 /** What may be kept after a round and not after the one before: caches that fill, the allocator's slack. */
 const kMemorySlackKb = 12 * 1024
 const kDescriptorSlack = 8
+const kThreadSlack = 1
 const kSettleMs = 20_000
 const kSettleStepMs = 500
 
@@ -156,7 +157,7 @@ function settle(look: () => Usage | undefined, start: Usage | undefined): Usage 
   const deadline = Date.now() + kSettleMs
   for (;;) {
     const now = look()
-    if (now === undefined || Date.now() > deadline || isNear(now, start)) return now
+    if (now === undefined || Date.now() > deadline || isAtRest(now, start)) return now
     sleepMs(kSettleStepMs)
   }
 }
@@ -165,15 +166,20 @@ function isNear(now: Usage, reference: Usage): boolean {
   return now.rssKb <= reference.rssKb + kMemorySlackKb && now.descriptors <= reference.descriptors + kDescriptorSlack
 }
 
+/** Serving threads that load has called in end some seconds after they were last needed. */
+function isAtRest(now: Usage, start: Usage): boolean {
+  return isNear(now, start) && now.servingThreads <= start.servingThreads + kThreadSlack
+}
+
 /** The first round fills caches of fixed size; every later one must find and leave them as they are. */
 function requireNoGrowth(samples: Samples): void {
   const [first] = samples.afterRounds
   const last = samples.afterRounds.at(-1)
   if (first === undefined || last === undefined) return
-  if (!isNear(last, first) || last.threads > first.threads + 1) {
+  if (!isNear(last, first) || last.servingThreads > first.servingThreads + kThreadSlack) {
     throw new Error(`the daemon grows:\n  after the first round: ${showUsage(first)}\n  after the last round:  ${showUsage(last)}`)
   }
-  say('memory, descriptors and threads are back where they were')
+  say('memory, descriptors and serving threads are back where they were')
 }
 
 function compareView(plan: Plan, stack: Stack, left: Dump, subject: Subject): void {

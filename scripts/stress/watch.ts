@@ -7,6 +7,8 @@ export interface Usage {
   readonly pssKb: number
   readonly descriptors: number
   readonly threads: number
+  /** Of these the ones that answer requests; the others belong to the runtime, which starts them when it likes. */
+  readonly servingThreads: number
 }
 
 /** The sum over the processes; throws when one of them is gone. */
@@ -18,12 +20,13 @@ export function usageOf(pids: readonly number[]): Usage {
     pssKb: sum((usage) => usage.pssKb),
     descriptors: sum((usage) => usage.descriptors),
     threads: sum((usage) => usage.threads),
+    servingThreads: sum((usage) => usage.servingThreads),
   }
 }
 
 export function showUsage(usage: Usage): string {
   const mb = (kb: number): string => `${(kb / 1024).toFixed(1)} MB`
-  return `RSS ${mb(usage.rssKb)}, PSS ${mb(usage.pssKb)}, ${usage.descriptors} descriptors, ${usage.threads} threads`
+  return `RSS ${mb(usage.rssKb)}, PSS ${mb(usage.pssKb)}, ${usage.descriptors} descriptors, ${usage.threads} threads (${usage.servingThreads} serving)`
 }
 
 function usageOfProcess(pid: number): Usage {
@@ -34,7 +37,20 @@ function usageOfProcess(pid: number): Usage {
     pssKb: field(rollup, 'Pss'),
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     threads: field(status, 'Threads'),
+    servingThreads: threadNames(pid).filter((name) => /^unionfs-\d+$/.test(name)).length,
   }
+}
+
+function threadNames(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`
+  return readdirSync(tasks).flatMap((thread) => {
+    try {
+      return [readFileSync(`${tasks}/${thread}/comm`, 'utf8').trim()]
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ESRCH') return []
+      throw error
+    }
+  })
 }
 
 function field(text: string, name: string): number {

@@ -83,6 +83,12 @@ export function formatTable(rows: readonly (readonly string[])[], right: readonl
   )
 }
 
+// "1 file", "2 files", "0 directories"
+export function formatCount(count: number, noun: string): string {
+  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`
+  return `${count} ${count === 1 ? noun : plural}`
+}
+
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
   let value = bytes

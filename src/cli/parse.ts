@@ -1,6 +1,7 @@
 // parse - command line to command, options and positionals, by the table in config/options.
-import { commands, findCommand, type CommandRow, type OptionRow } from '../config/options.js'
+import { commands, findCommand, valueLabel, type CommandRow, type OptionRow } from '../config/options.js'
 import { UnionfsError } from '../errors.js'
+import { insteadOf } from './foreign-options.js'
 
 export type Invocation =
   | { readonly kind: 'run'; readonly command: CommandRow; readonly args: Arguments }
@@ -44,7 +45,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   if (first === '--version' || first === '-V') return { kind: 'version' }
   const command = findCommand(first)
   if (command === undefined) {
-    throw usageError(first.startsWith('-') ? `unknown option ${first}` : `unknown command ${JSON.stringify(first)}${didYouMean(first, commands.map((row) => row.name))}`)
+    throw usageError(first.startsWith('-') ? `unknown option ${first}${didYouMean(first, ['--help', '--version'])}` : `unknown command ${JSON.stringify(first)}${didYouMean(first, commands.map((row) => row.name))}`)
   }
   return parseCommand(command, rest)
 }
@@ -62,7 +63,7 @@ function parseCommand(command: CommandRow, words: readonly string[]): Invocation
       positionals.push(word)
       continue
     }
-    const { option, negated, attached } = findOption(command, word)
+    const { option, negated, attached } = findOption(command, word, words[i + 1])
     if (option.name === 'help') return { kind: 'help', command }
     if (option.type === 'flag') {
       if (attached !== undefined) throw usageError(`--${option.name} takes no value`, command)
@@ -71,18 +72,26 @@ function parseCommand(command: CommandRow, words: readonly string[]): Invocation
     }
     const value = attached ?? words[++i]
     if (value === undefined || value === '' || (attached === undefined && value.startsWith('-'))) {
-      throw usageError(`--${option.name} needs a value`, command)
+      throw usageError(`--${option.name} needs a value: --${option.name}${valueLabel(option)}`, command)
     }
     checkValue(command, option, value)
     values.set(option.name, value)
   }
-  const [least, most] = command.positionals
-  if (positionals.length < least) throw usageError(positionals.length === 0 ? 'arguments are missing' : 'an argument is missing', command)
-  if (positionals.length > most) throw usageError(`${JSON.stringify(positionals[most])} is one argument too many`, command)
+  checkPositionals(command, positionals)
   return { kind: 'run', command, args: new Arguments(positionals, values) }
 }
 
-function findOption(command: CommandRow, word: string): { option: OptionRow; negated: boolean; attached: string | undefined } {
+function checkPositionals(command: CommandRow, given: readonly string[]): void {
+  const { name, required, most } = command
+  const missing = required.slice(given.length)
+  if (missing.length > 0) throw usageError(`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`, command)
+  const empty = given.indexOf('')
+  // An unset variable of a script; resolved, it would be the working directory.
+  if (empty >= 0) throw usageError(`argument ${empty + 1} is empty`, command)
+  if (given.length > most) throw usageError(`${JSON.stringify(given[most])} is one argument too many${name === 'mount' ? ' (lowers are joined by colons: a:b:c)' : ''}`, command)
+}
+
+function findOption(command: CommandRow, word: string, next: string | undefined): { option: OptionRow; negated: boolean; attached: string | undefined } {
   const equals = word.indexOf('=')
   const attached = equals < 0 ? undefined : word.slice(equals + 1)
   const key = equals < 0 ? word : word.slice(0, equals)
@@ -90,6 +99,8 @@ function findOption(command: CommandRow, word: string): { option: OptionRow; neg
     if (key === `--${option.name}` || (option.short !== undefined && key === `-${option.short}`)) return { option, negated: false, attached }
     if (option.negatable === true && key === `--no-${option.name}`) return { option, negated: true, attached }
   }
+  const otherwise = command.name === 'mount' ? insteadOf(word, next) : undefined
+  if (otherwise !== undefined) throw usageError(`unknown option ${key}; ${otherwise}`, command)
   throw usageError(`unknown option ${key}${didYouMean(key, command.options.map((option) => `--${option.name}`))}`, command)
 }
 

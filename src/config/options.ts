@@ -19,7 +19,8 @@ export interface CommandRow {
   readonly name: string
   readonly summary: string
   readonly usage: readonly string[]
-  readonly positionals: readonly [minimum: number, maximum: number]
+  readonly required: readonly string[] // arguments that may not be missing, in order
+  readonly most: number // arguments
   readonly description: string
   readonly options: readonly OptionRow[]
 }
@@ -85,8 +86,8 @@ const mountOptions: readonly OptionRow[] = [
     default: 'off',
     help: 'Ignores fsync: fast, and whatever was written is lost when the machine (not the daemon) crashes.',
   },
-  { name: 'dev', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Device files work on the mount.' },
-  { name: 'suid', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Set-user-id bits and file capabilities work on the mount.' },
+  { name: 'dev', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Device files work on the mount. Only root outside of user namespaces can have that.' },
+  { name: 'suid', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Set-user-id bits and file capabilities work on the mount. Ordinary users cannot have that.' },
   {
     name: 'threads',
     type: 'integer',
@@ -105,18 +106,24 @@ export const commands: readonly CommandRow[] = [
     name: 'mount',
     summary: 'mounts a stack of layers',
     usage: ['unionfs mount LOWER[:LOWER...] UPPER MOUNTPOINT [options]', 'unionfs mount LOWER[:LOWER...] MOUNTPOINT [options]'],
-    positionals: [2, 3],
+    required: ['LOWER', 'MOUNTPOINT'],
+    most: 3,
     description:
       'Stacks the LOWERs (left = top, at most 500) and puts UPPER on top of them, which takes all changes. Without UPPER the mount is ' +
-      'read-only. A colon in a path is written \\: and a backslash \\\\. Returns when the mount can be used; a daemon then serves it.',
+      'read-only. In LOWER, and only there, a colon that belongs to a path is written \\: and a backslash \\\\; UPPER and MOUNTPOINT are ' +
+      'taken as they are. Returns when the mount can be used; a daemon then serves it.',
     options: mountOptions,
   },
   {
     name: 'umount',
     summary: 'unmounts and waits until the daemon is gone',
     usage: ['unionfs umount MOUNTPOINT [--lazy]'],
-    positionals: [1, 1],
-    description: 'Unmounts MOUNTPOINT. While programs use it, that fails and names them.',
+    required: ['MOUNTPOINT'],
+    most: 1,
+    description:
+      'Unmounts MOUNTPOINT, also one whose daemon has died, and waits until its daemon has ended. While programs use the mount, that fails ' +
+      'and names them. While another union has it as a layer, or another mount namespace (a container) holds it, the daemon serves on for ' +
+      'those; the command says so and does not wait.',
     options: [
       {
         name: 'lazy',
@@ -132,15 +139,19 @@ export const commands: readonly CommandRow[] = [
     name: 'status',
     summary: 'shows live mounts',
     usage: ['unionfs status [MOUNTPOINT] [--json]'],
-    positionals: [0, 1],
-    description: 'Asks the daemons of all live mounts, or of one, and shows layers, I/O mode, operations with latencies, caches and sizes.',
+    required: [],
+    most: 1,
+    description:
+      'Shows one line for each mount, or, of MOUNTPOINT, layers, I/O mode, operations with latencies, caches and the size of the upper. ' +
+      'Names mounts whose daemon has died or does not answer; the exit status is then 1.',
     options: [json, help],
   },
   {
     name: 'doctor',
     summary: 'shows what this host and given paths offer',
     usage: ['unionfs doctor [PATH...] [--json]'],
-    positionals: [0, Number.POSITIVE_INFINITY],
+    required: [],
+    most: Number.POSITIVE_INFINITY,
     description: 'Tries what a mount needs: FUSE, passthrough, user namespaces, and for each PATH what a layer there could carry. Says what is missing and what follows.',
     options: [json, help],
   },
@@ -148,7 +159,8 @@ export const commands: readonly CommandRow[] = [
     name: 'seal',
     summary: 'vouches for a layer: it will not change any more',
     usage: ['unionfs seal DIR... [--index DIR]'],
-    positionals: [1, Number.POSITIVE_INFINITY],
+    required: ['DIR'],
+    most: Number.POSITIVE_INFINITY,
     description:
       'Reads all of each DIR, keeps what it holds with checksums in the path index, and marks it there as sealed. Mounts then answer from the index ' +
       'without touching the layer, so a sealed layer must not be changed: after a change, seal it again. DIR itself is not written. When interrupted, nothing is kept.',
@@ -164,7 +176,8 @@ export const commands: readonly CommandRow[] = [
       'unionfs index gc [--max-size MIB]',
       'unionfs index drop [LAYER...]',
     ],
-    positionals: [1, Number.POSITIVE_INFINITY],
+    required: ['verb (build, status, verify, gc or drop)'],
+    most: Number.POSITIVE_INFINITY,
     description:
       'The path index remembers what the directories of layers hold, from one mount to the next. It is a memory: without it every answer is the same. ' +
       'build reads layers whole now instead of at their first use; verify compares layers with what is recorded, prints every difference, and exits with 1 if there is one; ' +
@@ -189,7 +202,8 @@ export const commands: readonly CommandRow[] = [
     name: 'help',
     summary: 'shows help for a command',
     usage: ['unionfs help [COMMAND]'],
-    positionals: [0, 1],
+    required: [],
+    most: 1,
     description: 'Shows the commands, or one of them.',
     options: [help],
   },
@@ -202,6 +216,11 @@ export function findCommand(name: string): CommandRow | undefined {
 // "-f, --foreground", "--io=auto|cached|passthrough", "--[no-]dev"
 export function optionLabel(option: OptionRow): string {
   const long = option.negatable === true ? `--[no-]${option.name}` : `--${option.name}`
-  const value = option.type === 'choice' ? `=${option.choices?.join('|') ?? ''}` : option.type === 'flag' ? '' : ` ${option.metavar ?? 'VALUE'}`
-  return (option.short === undefined ? '' : `-${option.short}, `) + long + value
+  return (option.short === undefined ? '' : `-${option.short}, `) + long + valueLabel(option)
+}
+
+// "=auto|cached|passthrough", " DIR", nothing for a flag
+export function valueLabel(option: OptionRow): string {
+  if (option.type === 'flag') return ''
+  return option.type === 'choice' ? `=${option.choices?.join('|') ?? ''}` : ` ${option.metavar ?? 'VALUE'}`
 }

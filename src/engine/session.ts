@@ -4,16 +4,19 @@ import type { IoMode } from '../config/options.js'
 import { UnionfsError } from '../errors.js'
 import type { Logger } from '../log/logger.js'
 import { forwardRecords } from '../log/native-bridge.js'
+import { oldestKernel } from '../stack/kernel.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { loadAddon } from './addon.js'
 import type { NativeError, NativeMount } from './contract.js'
+import { explainDevice, fuseDeviceTrouble, type DeviceTrouble } from './fuse-device.js'
 
 export interface EngineOptions {
   readonly io: IoMode
-  readonly allowOther: boolean
   readonly volatile: boolean
-  readonly dev: boolean
-  readonly suid: boolean
+  // Undefined: on for root, off for others. True: asked for, so a mount that cannot have it is refused.
+  readonly allowOther?: boolean | undefined
+  readonly dev?: boolean | undefined
+  readonly suid?: boolean | undefined
   readonly threads: number
   readonly recordBytes: number // memory for records of the path index; 0: no index
 }
@@ -21,6 +24,7 @@ export interface EngineOptions {
 const descriptorsKeptFree = 256
 
 export async function startSession(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativeMount> {
+  const root = process.geteuid?.() === 0
   try {
     return await loadAddon().mount(
       {
@@ -32,9 +36,9 @@ export async function startSession(stack: StackDefinition, options: EngineOption
         subtype: 'unionfs',
         io: options.io,
         volatile: options.volatile,
-        allowOther: options.allowOther,
-        dev: options.dev,
-        suid: options.suid,
+        allowOther: options.allowOther ?? root,
+        dev: options.dev ?? root,
+        suid: options.suid ?? root,
         maxThreads: options.threads,
         fdBudget: descriptorBudget(),
         recordBytes: options.recordBytes,
@@ -62,7 +66,7 @@ function descriptorBudget(): number {
 
 // By what failed and how. The first row that fits is taken. An empty `call` means that the layers could not be opened;
 // the engine has then put the reason in words.
-const explanations: readonly { call: RegExp; errno: RegExp; reason?: string; remedy: string }[] = [
+const explanations: readonly { call: RegExp; errno: RegExp; said?: RegExp; reason?: string; remedy: string }[] = [
   {
     call: /^$/,
     errno: /^(EBUSY|EWOULDBLOCK|EAGAIN)$/,
@@ -75,8 +79,6 @@ const explanations: readonly { call: RegExp; errno: RegExp; reason?: string; rem
     remedy: 'start again with an empty upper; or, if you know it to be whole, remove work/incompat/volatile in the work directory',
   },
   { call: /^$/, errno: /^(EACCES|EPERM)$/, remedy: 'give yourself permission on it, or mount as root' },
-  { call: /\/dev\/fuse/, errno: /^(ENOENT|ENODEV|ENXIO)$/, reason: '/dev/fuse is not there', remedy: 'load the kernel module: modprobe fuse; in a container, hand the device in' },
-  { call: /\/dev\/fuse/, errno: /^(EACCES|EPERM)$/, reason: '/dev/fuse cannot be opened', remedy: 'give read and write permission on /dev/fuse, or mount as root' },
   {
     call: /fusermount/,
     errno: /^ENOENT$/,
@@ -84,17 +86,37 @@ const explanations: readonly { call: RegExp; errno: RegExp; reason?: string; rem
     remedy: 'install fuse3 (apt-get install fuse3), or mount inside `unshare -Urm`',
   },
   {
+    call: /fusermount/,
+    errno: /.*/,
+    said: /user_allow_other/,
+    reason: 'other users cannot be let in',
+    remedy: 'leave --allow-other out, or have root add the line user_allow_other to /etc/fuse.conf',
+  },
+  {
     call: /mount/,
     errno: /^(EPERM|EACCES)$/,
     reason: 'mounting is not allowed',
     remedy: 'mount as root, inside `unshare -Urm`, or on a mount point you own through fusermount3; `unionfs doctor` shows what this host offers',
   },
+  { call: /.*/, errno: /^ENOSYS$/, remedy: `Linux ${oldestKernel} is the oldest that works; a container's seccomp rules may also withhold what is needed (openat2)` },
+  { call: /FUSE_INIT/, errno: /^EOPNOTSUPP$/, reason: 'the I/O mode that was asked for cannot be had', remedy: 'mount with --io=auto; `unionfs doctor` shows what this host offers' },
+  { call: /.*/, errno: /^EPROTO$/, remedy: `a kernel from Linux ${oldestKernel} on is needed` },
   { call: /.*/, errno: /^ENOSPC$/, remedy: 'free some space and try again' },
   { call: /.*/, errno: /^EMFILE$/, remedy: 'raise the limit on open files: ulimit -n' },
 ]
 
+// fusermount3 opens the device as the user, and all it brings back is that it failed.
+function deviceTrouble(error: NativeError): DeviceTrouble | undefined {
+  if (error.syscall === 'open /dev/fuse') return explainDevice('/dev/fuse', error.code)
+  return error.syscall === 'fusermount3' && /fuse device|\/dev\/fuse/.test(error.detail) ? fuseDeviceTrouble() : undefined
+}
+
 function explain(error: NativeError): UnionfsError {
-  const found = explanations.find((row) => row.call.test(error.syscall) && row.errno.test(error.code))
+  const device = deviceTrouble(error)
+  if (device !== undefined) {
+    return new UnionfsError('MOUNT', device.reason, { errno: error.code, syscall: error.syscall, path: '/dev/fuse', remedy: device.remedy, cause: error })
+  }
+  const found = explanations.find((row) => row.call.test(error.syscall) && row.errno.test(error.code) && row.said?.test(error.detail) !== false)
   const failed = error.syscall === '' ? error.detail : (found?.reason ?? `${error.syscall} failed`)
   const said = error.syscall === '' || error.detail === '' ? '' : `: ${error.detail}`
   const subject = error.path === '' ? '' : `${error.path}: `

@@ -1,8 +1,7 @@
 // memory - the path index in the life of one mount: records go in when it is usable, what it learned comes out.
 import type { NativeMount } from '../engine/contract.js'
 import type { Logger } from '../log/logger.js'
-import { feedRecords, placedLayers, type FeedState } from './feed.js'
-import { Journal } from './journal.js'
+import type { FeedState } from './feed.js'
 
 // Often enough that little is lost with a killed daemon, rarely enough to cost nothing.
 const collectEvery = 20_000
@@ -24,6 +23,8 @@ export function startMemory(native: NativeMount, dir: string, logger: Logger): M
   let timer: NodeJS.Timeout | undefined
   const ended = new AbortController()
   const started = (async () => {
+    // Loaded when the mount is usable: its start must not pay for them.
+    const [{ feedRecords, placedLayers }, { Journal }] = await Promise.all([import('./feed.js'), import('./journal.js')])
     const layers = await placedLayers(native)
     state = await feedRecords(native, layers, dir, logger, ended.signal)
     if (state === 'unusable') return undefined

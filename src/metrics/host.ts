@@ -1,8 +1,10 @@
 // host - what this machine and given directories offer to a mount, and what follows from what is missing.
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { release } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { HostProbe, Outcome, PathProbe } from '../engine/contract.js'
+import { explainDevice } from '../engine/fuse-device.js'
+import { kernelIsAtLeast, oldestKernel } from '../stack/kernel.js'
 
 // good: as it should be. lacking: works, with the consequence told. bad: no mount is possible, or not here.
 export type Verdict = 'good' | 'lacking' | 'bad'
@@ -17,24 +19,33 @@ export interface Check {
 const oldestProtocolMinor = 31
 const wantedDescriptors = 10_000
 
+// Only what cannot be tried is judged by the kernel's version.
+const sinceKernel: readonly [release: string, without: string][] = [
+  ['5.8', 'without root, removed names are marked by .wh.NAME files, which kernel overlayfs does not read (5.8)'],
+  ['5.12', 'lowers are not taken as private clones, so what is mounted over a lower later shows, and no mount point may lie in a lower (5.12)'],
+]
+
 export function checkHost(probe: HostProbe): Check[] {
   return [kernelCheck(), deviceCheck(probe), protocolCheck(probe), rightsCheck(probe), passthroughCheck(probe), userNamespaceCheck(probe), fusermountCheck(probe), overlayCheck(), descriptorCheck()]
 }
 
 export function checkPath(probe: PathProbe): Check[] {
+  const markFiles = 'as an upper: removed names are marked by .wh.NAME files, which kernel overlayfs does not read'
+  const noMarks = 'as an upper: opaque directories are marked by a file, and copies have other inode numbers after the next mount'
+  const userMarks = 'as an upper: marks are user.overlay.*, which kernel overlayfs reads with the mount option userxattr'
   const rows: [name: string, outcome: Outcome | undefined, consequence: string, bad?: boolean][] = [
     ['writable', probe.writable, 'it can be a lower, not an upper'],
-    ['user xattrs', probe.xattrUser, 'programs cannot store them in an upper here'],
-    ['trusted xattrs', probe.xattrTrusted, 'opaque directories are marked in a form that kernel overlayfs reads only with userxattr'],
-    ['POSIX ACLs', probe.acl, 'the mount shows and stores none from here'],
+    ['user xattrs', probe.xattrUser, 'as an upper: programs cannot set them, and copy-up loses them'],
+    ['trusted xattrs', probe.xattrTrusted, isLacking(probe.xattrUser) ? noMarks : userMarks],
+    ['POSIX ACLs', probe.acl, 'as an upper: none can be set, and files that have one cannot be copied up'],
     ['symbolic links', probe.symlink, 'it cannot be an upper', true],
     ['hard links', probe.hardlink, 'it cannot be an upper', true],
-    ['O_TMPFILE', probe.tmpfile, 'staged files get temporary names; unnamed files are emulated or refused'],
-    ['whiteout devices (mknod 0:0)', probe.whiteoutDevice, 'removed files are marked in another form'],
-    ['RENAME_WHITEOUT', probe.renameWhiteout, 'moving a file off a lower takes two steps instead of one'],
-    ['RENAME_EXCHANGE', probe.renameExchange, 'directories cannot be replaced in one step'],
-    ['reflinks', probe.reflink, 'copy-up copies the data instead of sharing it'],
-    ['file handles', probe.fileHandles, 'hard links and inode numbers are recognised by number alone'],
+    ['O_TMPFILE', probe.tmpfile, 'as an upper: copies are staged under a name, and programs get EOPNOTSUPP for O_TMPFILE'],
+    ['whiteout devices (mknod 0:0)', probe.whiteoutDevice, markFiles],
+    ['RENAME_WHITEOUT', probe.renameWhiteout, markFiles],
+    ['RENAME_EXCHANGE', probe.renameExchange, `${markFiles}; programs cannot exchange two names`],
+    ['reflinks', probe.reflink, 'as an upper: copy-up copies the data instead of sharing it'],
+    ['file handles', probe.fileHandles, 'as a lower: copied-up files have other inode numbers after the next mount'],
     ['birth time', probe.birthTime, 'statx shows none'],
   ]
   return rows
@@ -45,50 +56,60 @@ export function checkPath(probe: PathProbe): Check[] {
     })
 }
 
-function kernelCheck(): Check {
-  const [major = 0, minor = 0] = release().split('.').map(Number)
-  const found = `Linux ${release()}`
-  if (major > 5 || (major === 5 && minor >= 11)) return { name: 'kernel', verdict: 'good', found }
-  return { name: 'kernel', verdict: 'lacking', found, consequence: 'before 5.11 an ordinary user cannot set overlay markers; passthrough needs 6.9' }
+function isLacking(outcome: Outcome | undefined): boolean {
+  return outcome !== null && outcome !== undefined
+}
+
+export function kernelCheck(present = release()): Check {
+  const name = 'kernel'
+  const found = `Linux ${present}`
+  if (!kernelIsAtLeast(oldestKernel, present)) return { name, verdict: 'bad', found, consequence: `Linux ${oldestKernel} is the oldest that works (openat2)` }
+  const without = sinceKernel.filter(([since]) => !kernelIsAtLeast(since, present)).map(([, text]) => text)
+  return without.length === 0 ? { name, verdict: 'good', found } : { name, verdict: 'lacking', found, consequence: without.join('; ') }
 }
 
 function deviceCheck(probe: HostProbe): Check {
-  if (probe.device === null) return { name: '/dev/fuse', verdict: 'good', found: 'opens' }
-  const missing = !existsSync('/dev/fuse')
-  return {
-    name: '/dev/fuse',
-    verdict: 'bad',
-    found: missing ? 'missing' : `does not open (${probe.device})`,
-    consequence: missing ? 'nothing can be mounted: modprobe fuse, or hand the device into the container' : 'nothing can be mounted without read and write permission on it',
-  }
+  const name = '/dev/fuse'
+  if (probe.device === null) return { name, verdict: 'good', found: 'opens' }
+  const { reason, remedy } = explainDevice(name, probe.device)
+  return { name, verdict: 'bad', found: reason.replace(/^\S+ /, ''), consequence: `nothing can be mounted; ${remedy}` }
 }
 
 function protocolCheck(probe: HostProbe): Check {
   const name = 'FUSE protocol'
-  if (probe.protocolMajor === 0) return { name, verdict: 'lacking', found: `unknown (trial mount: ${probe.privateMount ?? 'no answer'})`, consequence: 'a mount through fusermount3 may still work' }
+  if (probe.protocolMajor === 0) {
+    if (probe.device !== null) return { name, verdict: 'lacking', found: 'unknown', consequence: 'it is asked through /dev/fuse, which does not open' }
+    return { name, verdict: 'lacking', found: `unknown (trial mount: ${probe.privateMount ?? 'no answer'})`, consequence: 'the first mount shows whether it is new enough' }
+  }
   const found = `${probe.protocolMajor}.${probe.protocolMinor}`
   if (probe.protocolMinor >= oldestProtocolMinor) return { name, verdict: 'good', found }
-  return { name, verdict: 'bad', found, consequence: `7.${oldestProtocolMinor} (Linux 5.2) is the oldest that is served` }
+  return { name, verdict: 'bad', found, consequence: `7.${oldestProtocolMinor} is the oldest that is served; every Linux from ${oldestKernel} on speaks it` }
 }
 
 function rightsCheck(probe: HostProbe): Check {
   const name = 'privilege'
   if (probe.initialAdmin) return { name, verdict: 'good', found: 'CAP_SYS_ADMIN' }
   if (probe.admin) return { name, verdict: 'good', found: 'CAP_SYS_ADMIN in a user namespace' }
-  return { name, verdict: 'lacking', found: 'none', consequence: 'mounts go through fusermount3, or inside `unshare -Urm`' }
+  const ways = [
+    ...(helperWorks() ? ['through fusermount3, on directories you own'] : []),
+    ...(probe.userNamespace === null ? ['inside `unshare -Urm`, seen there only'] : []),
+  ]
+  if (ways.length === 0) return { name, verdict: 'bad', found: 'none', consequence: 'you cannot mount: there is neither fusermount3 (as root: apt-get install fuse3) nor a user namespace for you' }
+  return { name, verdict: 'lacking', found: 'none', consequence: `you mount ${ways.join(', or ')}` }
 }
 
 function passthroughCheck(probe: HostProbe): Check {
   const name = 'passthrough I/O'
   if (probe.passthrough === null) return { name, verdict: 'good', found: 'works' }
   const reasons: Readonly<Record<string, string>> = {
-    EPERM: 'needs CAP_SYS_ADMIN in the initial user namespace',
+    EPERM: 'needs root outside of user namespaces (CAP_SYS_ADMIN)',
     EINVAL: 'the kernel does not offer it (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH)',
     ENOTTY: 'the kernel does not offer it (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH)',
     EOPNOTSUPP: 'the kernel does not offer it (Linux 6.9 with CONFIG_FUSE_PASSTHROUGH)',
     untried: 'could not be tried',
   }
-  return { name, verdict: 'lacking', found: `no: ${reasons[probe.passthrough] ?? probe.passthrough}`, consequence: 'file data goes through the daemon and the page cache (--io=cached)' }
+  const outcome = probe.initialAdmin ? probe.passthrough : 'EPERM'
+  return { name, verdict: 'lacking', found: `no: ${reasons[outcome] ?? outcome}`, consequence: 'file data goes through the daemon and the page cache (--io=cached)' }
 }
 
 function userNamespaceCheck(probe: HostProbe): Check {
@@ -99,20 +120,31 @@ function userNamespaceCheck(probe: HostProbe): Check {
 
 function fusermountCheck(probe: HostProbe): Check {
   const name = 'fusermount3'
-  const needless = probe.admin
-  const path = (process.env['PATH'] ?? '/usr/bin:/bin').split(delimiter).map((dir) => join(dir, 'fusermount3')).find(isExecutable)
-  if (path === undefined) {
-    return { name, verdict: needless ? 'good' : 'lacking', found: needless ? 'not installed, and not needed here' : 'not installed', ...(needless ? {} : { consequence: 'ordinary users cannot mount outside a user namespace: apt-get install fuse3' }) }
-  }
+  const path = helperPath()
+  const found = path === undefined ? 'not installed' : `${path}, ${isSetuidRoot(path) ? '' : 'not '}setuid root`
+  if (helperWorks()) return { name, verdict: 'good', found }
+  if (probe.admin) return { name, verdict: 'good', found: `${found}; not needed here` }
+  return { name, verdict: 'lacking', found, consequence: `no mounts outside of user namespaces; as root: ${path === undefined ? 'apt-get install fuse3' : `chmod u+s ${path}`}` }
+}
+
+function helperPath(): string | undefined {
+  return (process.env['PATH'] ?? '/usr/bin:/bin').split(delimiter).map((dir) => join(dir, 'fusermount3')).find(isExecutable)
+}
+
+function helperWorks(): boolean {
+  const path = helperPath()
+  return path !== undefined && isSetuidRoot(path)
+}
+
+function isSetuidRoot(path: string): boolean {
   const stats = statSync(path)
-  if (stats.uid === 0 && (stats.mode & 0o4000) !== 0) return { name, verdict: 'good', found: `${path}, setuid root` }
-  return { name, verdict: needless ? 'good' : 'lacking', found: `${path}, not setuid root`, ...(needless ? {} : { consequence: 'ordinary users cannot mount through it' }) }
+  return stats.uid === 0 && (stats.mode & 0o4000) !== 0
 }
 
 function overlayCheck(): Check {
   const name = 'kernel overlayfs'
   const known = readFileSync('/proc/filesystems', 'utf8').split('\n').some((line) => line.endsWith('\toverlay'))
-  return known ? { name, verdict: 'good', found: 'available' } : { name, verdict: 'lacking', found: 'not loaded', consequence: 'only comparisons with it are impossible; unionfs does not use it' }
+  return known ? { name, verdict: 'good', found: 'available; unionfs does not use it' } : { name, verdict: 'lacking', found: 'not loaded', consequence: 'comparisons with it are impossible; unionfs does not use it' }
 }
 
 function descriptorCheck(): Check {

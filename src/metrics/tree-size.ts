@@ -1,13 +1,13 @@
 // tree-size - what a directory tree takes on disk. Walks it itself, in the asking process, within a time limit.
-import { lstatSync, opendirSync, type Dir } from 'node:fs'
+import { lstatSync, opendirSync, type Dir, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '../errors.js'
 
 export interface TreeSize {
-  readonly files: number // of every kind but directories; hard links count once
+  readonly files: number // of every kind but directories and marks; hard links count once
   readonly directories: number
   readonly bytes: number // allocated, as du counts
-  readonly whiteouts: number // character devices 0:0
+  readonly whiteouts: number // names that hide something: devices 0:0, one inode or not, and files .wh.NAME
   readonly complete: boolean // false: time ran out, or some of it could not be read
 }
 
@@ -40,6 +40,8 @@ function visit(dir: string, pending: string[], seen: Set<string>, size: Counts):
       try {
         const stats = lstatSync(path)
         const identity = `${stats.dev}:${stats.ino}`
+        const mark = markOf(entry.name, stats)
+        if (mark === 'whiteout') size.whiteouts++
         if (stats.nlink > 1 && !stats.isDirectory()) {
           if (seen.has(identity)) continue
           seen.add(identity)
@@ -48,9 +50,7 @@ function visit(dir: string, pending: string[], seen: Set<string>, size: Counts):
         if (stats.isDirectory()) {
           size.directories++
           pending.push(path)
-        } else if (stats.isCharacterDevice() && stats.rdev === 0) {
-          size.whiteouts++
-        } else {
+        } else if (mark === undefined) {
           size.files++
         }
       } catch (error) {
@@ -61,4 +61,11 @@ function visit(dir: string, pending: string[], seen: Set<string>, size: Counts):
     handle.closeSync()
   }
   return whole
+}
+
+// docs/FORMAT.md; `.wh..wh.*` are marks of directories and notes of AUFS.
+function markOf(name: string, stats: Stats): 'whiteout' | 'other' | undefined {
+  if (stats.isCharacterDevice() && stats.rdev === 0) return 'whiteout'
+  if (stats.isDirectory() || !name.startsWith('.wh.')) return undefined
+  return name.startsWith('.wh..wh.') || name === '.wh.' ? 'other' : 'whiteout'
 }

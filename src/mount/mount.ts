@@ -1,5 +1,5 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
 import type { NativeMount } from '../engine/contract.js'
 import { startSession, type EngineOptions } from '../engine/session.js'
@@ -11,8 +11,10 @@ import { readMountTable, topMountAt } from '../stack/mount-table.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { validateStack } from '../stack/validate.js'
 import { serveControl, type ControlReply, type ControlRequest, type ControlServer } from './control.js'
+import { explainBusyLayer } from './lock-holder.js'
 import { namespaceOf, startTimeOf } from './process.js'
-import { Registry, type MountRecord } from './registry.js'
+import { listMounts, Registry, type MountRecord } from './registry.js'
+import { rightsProblems } from './rights.js'
 
 export interface LiveMount {
   readonly stack: StackDefinition
@@ -26,23 +28,25 @@ export interface LiveMount {
 // `index`: the directory of the path index; without one nothing is remembered.
 export async function mountStack(stack: StackDefinition, options: EngineOptions, logger: Logger = nullLogger, index?: string): Promise<LiveMount> {
   const addon = loadAddon()
-  const problems = validateStack(stack, { probe: (path) => addon.probePath(path) })
+  const problems = [...rightsProblems(options), ...validateStack(stack, { probe: (path) => addon.probePath(path), live: await listMounts() })]
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
 
   const made = makeWorkdir(stack)
   const startedAt = new Date()
+  // The mount may hide the layers' own paths.
+  const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
   let native: NativeMount
   try {
     native = await startSession(stack, options, logger)
   } catch (error) {
     if (made !== undefined) rmSync(made, { recursive: true, force: true }) // ours, and never used
-    throw error
+    throw isBusyLayer(error) ? await explainBusyLayer(stack, error) : error
   }
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
   const memory = index === undefined ? noMemory : startMemory(native, index, logger)
-  const listing = await enlist({ stack, native, startedAt, version: addon.version, memory }, logger)
+  const listing = await enlist({ stack, native, startedAt, identities, version: addon.version, memory }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
     await memory.finish()
@@ -69,10 +73,21 @@ function makeWorkdir(stack: StackDefinition): string | undefined {
   }
 }
 
+// The engine fails with EBUSY, and no system call named, when upper or work directory are locked.
+function isBusyLayer(error: unknown): error is UnionfsError {
+  return error instanceof UnionfsError && error.errno === 'EBUSY' && error.syscall === ''
+}
+
+function identityOf(path: string | undefined): string | undefined {
+  const stats = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`
+}
+
 interface Source {
   readonly stack: StackDefinition
   readonly native: NativeMount
   readonly startedAt: Date
+  readonly identities: { readonly upper: string | undefined; readonly workdir: string | undefined }
   readonly version: string
   readonly memory: MountMemory
 }
@@ -96,7 +111,7 @@ async function enlist(source: Source, logger: Logger): Promise<{ withdraw(): Pro
   }
 }
 
-function makeRecord({ stack, startedAt }: Source, socket: string): MountRecord {
+function makeRecord({ stack, startedAt, identities }: Source, socket: string): MountRecord {
   return {
     version: 1,
     pid: process.pid,
@@ -108,6 +123,8 @@ function makeRecord({ stack, startedAt }: Source, socket: string): MountRecord {
     lowers: stack.lowers,
     ...(stack.upper === undefined ? {} : { upper: stack.upper }),
     ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
+    ...(identities.upper === undefined ? {} : { upperIdentity: identities.upper }),
+    ...(identities.workdir === undefined ? {} : { workdirIdentity: identities.workdir }),
     startedAt: startedAt.toISOString(),
     socket,
   }

@@ -1,5 +1,6 @@
 // process - other processes as /proc shows them: whether one is still the one we knew, and who uses a mount.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readMountTable, type MountEntry } from '../stack/mount-table.js'
 
 export interface ProcessUse {
   readonly pid: number
@@ -19,18 +20,44 @@ export function startTimeOf(pid: number): string | undefined {
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
-export function namespaceOf(kind: 'pid' | 'mnt'): string {
-  return readlinkSync(`/proc/self/ns/${kind}`)
+export function namespaceOf(kind: 'pid' | 'mnt', pid: number | 'self' = 'self'): string {
+  return readlinkSync(`/proc/${pid}/ns/${kind}`)
+}
+
+// A mount namespace as one of its processes shows it.
+export interface NamespaceView extends ProcessUse {
+  readonly namespace: string
+  readonly table: readonly MountEntry[]
+}
+
+// The mount namespaces other than ours, as far as they can be seen: root sees all of its pid namespace, others those of
+// their own processes.
+export function otherMountNamespaces(): NamespaceView[] {
+  const seen = new Set([namespaceOf('mnt')])
+  const views: NamespaceView[] = []
+  for (const pid of processIds()) {
+    try {
+      const namespace = namespaceOf('mnt', pid)
+      if (seen.has(namespace)) continue
+      views.push({ pid, name: nameOf(pid), namespace, table: readMountTable(pid) })
+      seen.add(namespace)
+    } catch {
+      // ended meanwhile, or not ours to see
+    }
+  }
+  return views
+}
+
+function processIds(): number[] {
+  return readdirSync('/proc').map(Number).filter((pid) => Number.isInteger(pid) && pid !== process.pid)
 }
 
 // Processes with a working directory, root, program or open file below `mountpoint`. The kernel prints these paths
 // without asking the filesystem. Processes of others stay unseen unless we are root.
 export function usersOf(mountpoint: string, limit: number): ProcessUse[] {
   const found: ProcessUse[] = []
-  for (const entry of readdirSync('/proc')) {
+  for (const pid of processIds()) {
     if (found.length >= limit) break
-    const pid = Number(entry)
-    if (!Number.isInteger(pid) || pid === process.pid) continue
     if (linksOf(pid).some((path) => path === mountpoint || path.startsWith(`${mountpoint}/`))) found.push({ pid, name: nameOf(pid) })
   }
   return found
@@ -54,7 +81,7 @@ function linksOf(pid: number): string[] {
   return targets
 }
 
-function nameOf(pid: number): string {
+export function nameOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
   } catch {

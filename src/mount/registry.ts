@@ -7,8 +7,9 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync,
 import { join } from 'node:path'
 import { outerUid } from '../config/outer-uid.js'
 import { errnoOf, UnionfsError } from '../errors.js'
+import { mountType, readMountTable, type MountEntry } from '../stack/mount-table.js'
 import { isListening } from './control.js'
-import { namespaceOf, startTimeOf } from './process.js'
+import { namespaceOf, otherMountNamespaces, startTimeOf } from './process.js'
 
 export interface MountRecord {
   readonly version: 1
@@ -21,9 +22,20 @@ export interface MountRecord {
   readonly lowers: readonly string[]
   readonly upper?: string
   readonly workdir?: string
+  // Device and inode of what is written, by which another mount knows it under any path.
+  readonly upperIdentity?: string
+  readonly workdirIdentity?: string
   readonly startedAt: string
   readonly socket: string
 }
+
+// live: the daemon is there. dead: it died, and what it served is still in a mount table.
+export interface MountSurvey {
+  readonly live: readonly MountRecord[]
+  readonly dead: readonly MountRecord[]
+}
+
+const initialPidNamespace = 'pid:[4026531836]' // a constant of the kernel
 
 // Unix socket addresses end at 107 bytes.
 const longestSocketPath = 107
@@ -99,17 +111,19 @@ export class Registry {
     rmSync(record.socket, { force: true })
   }
 
-  // Live mounts; entries whose daemon is gone are removed on the way.
-  async list(): Promise<MountRecord[]> {
-    const records: MountRecord[] = []
+  // Entries whose daemon and mount are both gone are removed on the way.
+  async survey(): Promise<MountSurvey> {
+    const live: MountRecord[] = []
+    const gone: MountRecord[] = []
     for (const name of readdirSync(this.dir)) {
       if (!name.endsWith('.json')) continue
       const record = readRecord(join(this.dir, name))
-      if (record === undefined) continue
-      if (await isAlive(record)) records.push(record)
-      else this.remove(record)
+      if (record !== undefined) (await isAlive(record) ? live : gone).push(record)
     }
-    return records.sort((a, b) => a.mountpoint.localeCompare(b.mountpoint) || a.startedAt.localeCompare(b.startedAt))
+    // The kernel gives device numbers anew: one that a live mount has is no longer a dead one's.
+    const dead = gone.filter((record) => !live.some((each) => each.device === record.device) && isStillMounted(record))
+    for (const record of gone) if (!dead.includes(record) && seesAllOf(record)) this.remove(record)
+    return { live: live.sort(inOrder), dead: dead.sort(inOrder) }
   }
 
   #recordPath(record: MountRecord): string {
@@ -117,16 +131,55 @@ export class Registry {
   }
 }
 
-// Every live mount that this user can see.
-export async function listMounts(): Promise<MountRecord[]> {
-  const lists = await Promise.all(Registry.existing().map((registry) => registry.list()))
-  return lists.flat()
+// Every mount that this user can see.
+export async function surveyMounts(): Promise<MountSurvey> {
+  const surveys = await Promise.all(Registry.existing().map((registry) => registry.survey()))
+  return { live: surveys.flatMap((survey) => survey.live), dead: surveys.flatMap((survey) => survey.dead) }
+}
+
+export async function listMounts(): Promise<readonly MountRecord[]> {
+  return (await surveyMounts()).live
+}
+
+// here: in our mount table. elsewhere: in another mount namespace. detached: in none any more, but still used.
+export type Place = 'here' | 'elsewhere' | 'detached'
+
+// Of a live mount.
+export function placeOf(record: MountRecord, table: readonly MountEntry[] = readMountTable()): Place {
+  if (table.some((entry) => isMountOf(record, entry))) return 'here'
+  if (record.mountNamespace === namespaceOf('mnt')) return 'detached'
+  try {
+    return record.pidNamespace === namespaceOf('pid') && !readMountTable(record.pid).some((entry) => isMountOf(record, entry)) ? 'detached' : 'elsewhere'
+  } catch {
+    return 'elsewhere' // its daemon's table is not ours to see
+  }
+}
+
+function isMountOf(record: MountRecord, entry: MountEntry): boolean {
+  return entry.device === record.device && entry.type === mountType
+}
+
+function inOrder(a: MountRecord, b: MountRecord): number {
+  return a.mountpoint.localeCompare(b.mountpoint) || a.startedAt.localeCompare(b.startedAt)
+}
+
+// Of one whose daemon is gone.
+function isStillMounted(record: MountRecord): boolean {
+  const isItsMount = (entry: MountEntry): boolean => isMountOf(record, entry) && entry.mountpoint === record.mountpoint
+  if (readMountTable().some(isItsMount)) return true
+  return otherMountNamespaces().some((view) => view.namespace === record.mountNamespace && view.table.some(isItsMount))
 }
 
 // From another pid namespace a pid says nothing, so the socket decides.
 async function isAlive(record: MountRecord): Promise<boolean> {
   if (record.pidNamespace === namespaceOf('pid')) return startTimeOf(record.pid) === record.startTime
   return isListening(record.socket)
+}
+
+// A nested pid namespace shows neither the processes outside nor, through them, the mount tables there.
+function seesAllOf(record: MountRecord): boolean {
+  const own = namespaceOf('pid')
+  return own === record.pidNamespace || own === initialPidNamespace
 }
 
 function readRecord(path: string): MountRecord | undefined {

@@ -1,47 +1,90 @@
-// unmount - takes a mount out of the tree and waits until its daemon has ended. Works by the mount table and the
-// daemon's socket; the mount itself is never touched, so a dead or hanging one can be removed too.
+// unmount - takes a mount out of the tree and waits until its daemon has ended, unless others still use the filesystem.
+// Works by the mount table and the daemon's socket; the mount itself is never touched, so a dead or hanging one can be
+// removed too.
 import { existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadAddon } from '../engine/addon.js'
 import { errnoOf, messageOf, UnionfsError } from '../errors.js'
-import { readMountTable, topMountAt, type MountEntry } from '../stack/mount-table.js'
+import { mountType, readMountTable, topMountAt, type MountEntry } from '../stack/mount-table.js'
 import { ask } from './control.js'
+import { holdersOf } from './holders.js'
 import { namespaceOf, startTimeOf, usersOf } from './process.js'
-import { listMounts, type MountRecord } from './registry.js'
+import { listMounts, placeOf, type MountRecord } from './registry.js'
 
-export const mountType = 'fuse.unionfs'
 const replyTimeout = 60_000 // a plain umount first writes all dirty pages
 const endTimeout = 10_000
-const lazyEndTimeout = 1_000 // users of a lazily unmounted tree keep its daemon for as long as they like
+const usualEnd = 1_000 // a daemon that nobody needs any more is gone long before
+const heldPatience = 250 // for namespaces that come and go, as `doctor` makes one
 const pollInterval = 10
 
-export interface UnmountResult {
-  readonly mountpoint: string
-  readonly daemonEnded: boolean // false only after a lazy unmount of a tree in use
-}
+// held: other mounts, mount namespaces or open files still use the filesystem, and its daemon serves them.
+export type UnmountResult =
+  | { readonly mountpoint: string; readonly daemon: 'ended' }
+  | { readonly mountpoint: string; readonly daemon: 'held'; readonly pid: number; readonly holders: readonly string[] }
 
 export async function unmount(path: string, lazy: boolean): Promise<UnmountResult> {
   const table = readMountTable()
   const mountpoint = findMountpoint(path, table)
   const entry = topMountAt(table, mountpoint)
   if (entry === undefined || entry.type !== mountType) {
-    throw new UnionfsError('NOT_MOUNTED', `${mountpoint} is not a unionfs mount${entry === undefined ? '' : ` (it is ${entry.type})`}`, {
-      path: mountpoint,
-      remedy: '`unionfs status` lists the mounts',
-    })
+    throw await notMounted(mountpoint, entry)
   }
   const record = await findRecord(entry)
+  const connection = connectionOf(entry)
   await detach(entry, record, lazy)
   await waitUntil(() => !readMountTable().some((each) => each.id === entry.id), endTimeout)
-  const gone = record === undefined || (await waitUntil(() => !daemonLives(record), lazy ? lazyEndTimeout : endTimeout))
-  if (!gone && !lazy) {
-    throw new UnionfsError('BUSY', `${mountpoint} is unmounted, but its daemon (pid ${record.pid}) has not ended`, {
-      path: mountpoint,
-      remedy: 'another mount namespace may hold the mount; it ends with that',
-    })
+  if (record === undefined) return { mountpoint, daemon: 'ended' }
+  const holders = async (): Promise<string[]> => holdersOf(entry, await listMounts(), readMountTable())
+  const patience = (await holders()).length > 0 ? heldPatience : usualEnd
+  if (await daemonEnds(record, connection, patience)) return { mountpoint, daemon: 'ended' }
+  return { mountpoint, daemon: 'held', pid: record.pid, holders: await holders() }
+}
+
+// Where the kernel shows the connection of a mount, which is there as long as anybody holds the filesystem.
+function connectionOf(entry: MountEntry): string | undefined {
+  const path = `/sys/fs/fuse/connections/${entry.device.replace(/^.*:/, '')}`
+  return existsSync(path) ? path : undefined
+}
+
+// False when it serves on, because the filesystem is held. By the time the mount has left the table, the kernel has
+// ended the connection of one that is not.
+async function daemonEnds(record: MountRecord, connection: string | undefined, patience: number): Promise<boolean> {
+  const start = Date.now()
+  while (daemonLives(record)) {
+    const elapsed = Date.now() - start
+    if (elapsed > heldPatience && connection !== undefined && existsSync(connection)) return false
+    if (elapsed > patience && (await answers(record))) return false
+    if (elapsed > endTimeout) {
+      throw new UnionfsError('BUSY', `${record.mountpoint} is unmounted, but its daemon (pid ${record.pid}) neither ends nor answers`, {
+        path: record.mountpoint,
+        remedy: `end it: kill -9 ${record.pid}`,
+      })
+    }
+    await sleep(pollInterval)
   }
-  return { mountpoint, daemonEnded: gone }
+  return true
+}
+
+// Only a daemon with a live connection has figures to tell.
+async function answers(record: MountRecord): Promise<boolean> {
+  try {
+    return (await ask(record.socket, { op: 'status' }, usualEnd)).ok
+  } catch (error) {
+    if (error instanceof UnionfsError && error.code === 'UNREACHABLE') return false
+    throw error
+  }
+}
+
+async function notMounted(mountpoint: string, entry: MountEntry | undefined): Promise<UnionfsError> {
+  const details = { path: mountpoint, remedy: '`unionfs status` lists the mounts' }
+  if (entry !== undefined) return new UnionfsError('NOT_MOUNTED', `${mountpoint} is not a unionfs mount (it is ${entry.type})`, details)
+  const record = (await listMounts()).find((each) => each.mountpoint === mountpoint)
+  if (record === undefined) return new UnionfsError('NOT_MOUNTED', `${mountpoint} is not a unionfs mount`, details)
+  const pid = `pid ${record.pid}`
+  return placeOf(record) === 'detached'
+    ? new UnionfsError('NOT_MOUNTED', `${mountpoint} is unmounted already; its daemon (${pid}) serves those who still use the tree`, { path: mountpoint, remedy: 'it ends with the last of them' })
+    : new UnionfsError('NOT_MOUNTED', `${mountpoint} is mounted in another mount namespace (${pid})`, { path: mountpoint, remedy: `unmount it there, or end its daemon: kill ${record.pid}` })
 }
 
 // The mount point that a person means, by the mount table first: a path that is one is not looked at.

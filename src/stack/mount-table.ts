@@ -1,6 +1,9 @@
 // mount-table - the kernel's list of mounts (/proc/self/mountinfo). Reading it asks no filesystem, so dead mounts are harmless.
 import { readFileSync } from 'node:fs'
 
+// Of our own mounts, as the kernel shows it.
+export const mountType = 'fuse.unionfs'
+
 export interface MountEntry {
   readonly id: number
   readonly parent: number
@@ -34,8 +37,9 @@ export function parseMountinfo(text: string): MountEntry[] {
   return entries
 }
 
-export function readMountTable(): MountEntry[] {
-  return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'))
+// Of this process' mount namespace, or of another's.
+export function readMountTable(pid: number | 'self' = 'self'): MountEntry[] {
+  return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'))
 }
 
 // The mount that is seen at `mountpoint`: of several stacked there, the last. The list is in mount order except for

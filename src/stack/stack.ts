@@ -9,6 +9,15 @@ export interface StackDefinition {
   readonly workdir?: string
   readonly workdirGiven: boolean // false: chosen by us, and made when missing
   readonly mountpoint: string
+  readonly given: GivenPaths
+}
+
+// What was asked for before it was resolved, for hints about how it was written.
+export interface GivenPaths {
+  readonly cwd: string
+  readonly lowers: readonly string[]
+  readonly upper?: string | undefined
+  readonly mountpoint: string
 }
 
 export interface StackRequest {
@@ -22,10 +31,11 @@ export interface StackRequest {
 export function defineStack(request: StackRequest, cwd = process.cwd()): StackDefinition {
   const lowers = request.lowers.map((path) => resolveOnce(cwd, path))
   const mountpoint = resolveOnce(cwd, request.mountpoint)
-  if (request.upper === undefined) return { lowers, mountpoint, workdirGiven: false }
+  const given = { cwd, lowers: request.lowers, upper: request.upper, mountpoint: request.mountpoint }
+  if (request.upper === undefined) return { lowers, mountpoint, workdirGiven: false, given }
   const upper = resolveOnce(cwd, request.upper)
   const workdir = request.workdir === undefined ? defaultWorkdir(upper) : resolveOnce(cwd, request.workdir)
-  return { lowers, upper, workdir, workdirGiven: request.workdir !== undefined, mountpoint }
+  return { lowers, upper, workdir, workdirGiven: request.workdir !== undefined, mountpoint, given }
 }
 
 export function defaultWorkdir(upper: string): string {

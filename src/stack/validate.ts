@@ -2,11 +2,14 @@
 //
 // Nothing is changed here but a scratch directory that the given probe makes and removes in the work directory's
 // filesystem. The engine checks again what matters when it opens the layers: this is for the person, that for safety.
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Problem } from '../errors.js'
+import { escapedWithoutNeed, splitByColon } from './colons.js'
+import { kernelIsAtLeast } from './kernel.js'
 import { canAccess, Inspector, relate, type DirectoryFacts, type Relation } from './layer.js'
-import { readMountTable, topMountAt, type MountEntry } from './mount-table.js'
+import { mountType, readMountTable, topMountAt, type MountEntry } from './mount-table.js'
+import { readPrivilege } from './privilege.js'
 import type { StackDefinition } from './stack.js'
 
 // What a filesystem can carry; null: it works, else the errno's name. The engine's probe gives it.
@@ -18,9 +21,18 @@ export interface CarryProbe {
   readonly hardlink?: string | null
 }
 
+// A union that is mounted now, as far as another may meet its layers.
+export interface LiveStack {
+  readonly mountpoint: string
+  readonly lowers: readonly string[]
+  readonly upperIdentity?: string
+  readonly workdirIdentity?: string
+}
+
 export interface ValidationTools {
   readonly probe: (path: string) => CarryProbe
   readonly table?: readonly MountEntry[]
+  readonly live?: readonly LiveStack[]
   readonly canClone?: boolean // may take private clones of lower mounts (CAP_SYS_ADMIN over the mount namespace)
 }
 
@@ -59,6 +71,7 @@ class Validation {
       if (upper !== undefined) this.#overlap(upper, lower)
       if (work !== undefined) this.#overlap(work, lower)
     }
+    this.#live(lowers, upper)
     this.#mountpoint(lowers, upper, work)
     return this.#problems
   }
@@ -71,22 +84,35 @@ class Validation {
   #directory(label: string, path: string, missingRemedy: string): Named | undefined {
     const inspection = this.#inspector.inspect(path)
     if ('facts' in inspection) return { label: `${label} (${path})`, path, facts: inspection.facts }
-    const [reason, remedy] = explainMissing(inspection.error, missingRemedy)
+    const [reason, remedy] = this.#explainMissing(path, inspection.error, missingRemedy)
     this.#add('error', `${label} (${path})`, reason, remedy)
     return undefined
   }
 
+  #explainMissing(path: string, errno: string, missingRemedy: string): [reason: string, remedy: string] {
+    if (errno !== 'ENOTCONN') return explainMissing(errno, missingRemedy)
+    const mounts = this.#table.filter((entry) => `${path}/`.startsWith(`${entry.mountpoint}/`)).sort((a, b) => b.mountpoint.length - a.mountpoint.length)
+    return ['lies on a dead FUSE mount (ENOTCONN)', `unmount that first: umount -l ${mounts[0]?.mountpoint ?? path}`]
+  }
+
   #lower(path: string, index: number): Named | undefined {
     const label = this.stack.lowers.length === 1 ? 'lower' : `lower ${index + 1}`
-    const lower = this.#directory(label, path, 'create it or correct the path')
+    const split = splitByColon(this.stack.given, index)
+    const remedy = split === undefined ? 'create it or correct the path' : `a colon separates layers: the directory ${split.path} is written ${split.written}`
+    const lower = this.#directory(label, path, remedy)
     if (lower === undefined) return undefined
     const denied = canAccess(path, 'read')
     if (denied !== undefined) this.#add('error', lower.label, `cannot be read (${denied})`, 'give yourself read and search permission, or mount as root')
     return lower
   }
 
+  #plainRemedy(name: string, given: string | undefined): string | undefined {
+    const plain = escapedWithoutNeed(this.stack.given.cwd, given)
+    return plain === undefined ? undefined : `${name} is taken as it is, only LOWER needs backslashes: write ${plain}`
+  }
+
   #upper(path: string): Named | undefined {
-    const upper = this.#directory('upper', path, 'create it: mkdir ' + path)
+    const upper = this.#directory('upper', path, this.#plainRemedy('UPPER', this.stack.given.upper) ?? `create it: mkdir ${path}`)
     if (upper === undefined) return undefined
     const denied = canAccess(path, 'write')
     if (denied === 'EROFS') {
@@ -104,7 +130,7 @@ class Validation {
     const place = missing ? dirname(path) : path
     const found = missing ? this.#inspector.inspect(place) : inspection
     if (!('facts' in found)) {
-      const [reason, remedy] = explainMissing(found.error, 'create the directory it shall lie in')
+      const [reason, remedy] = this.#explainMissing(place, found.error, 'create the directory it shall lie in')
       this.#add('error', label, reason, remedy)
       return undefined
     }
@@ -194,14 +220,28 @@ class Validation {
     this.#add('error', writable.label, `${describeRelation(relation)} ${lower.label}`, 'layers that are written must lie outside all others: move one of the two')
   }
 
+  // What is written through one mount and read by another shows there late, in part, or never.
+  #live(lowers: readonly Named[], upper: Named | undefined): void {
+    const undefinedResults = 'what changes there gives undefined results here'
+    for (const live of this.tools.live ?? []) {
+      for (const lower of lowers) {
+        const role = writtenAs(live, lower.facts)
+        if (role !== undefined) this.#add('warning', lower.label, `is ${role} of the union mounted at ${live.mountpoint}`, `${undefinedResults}: unmount that one first`)
+      }
+      if (upper !== undefined && live.lowers.includes(upper.facts.path)) {
+        this.#add('warning', upper.label, `is a lower of the union mounted at ${live.mountpoint}`, 'what changes here gives undefined results there: unmount that one first')
+      }
+    }
+  }
+
   #mountpoint(lowers: readonly Named[], upper: Named | undefined, work: Named | undefined): void {
     const path = this.stack.mountpoint
     const top = topMountAt(this.#table, path)
-    if (top?.type === 'fuse.unionfs') {
+    if (top?.type === mountType) {
       this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${path}`)
       return
     }
-    const point = this.#directory('mount point', path, `create it: mkdir -p ${path}`)
+    const point = this.#directory('mount point', path, this.#plainRemedy('MOUNTPOINT', this.stack.given.mountpoint) ?? `create it: mkdir -p ${path}`)
     if (point === undefined) return
     for (const writable of [upper, work]) {
       if (writable === undefined) continue
@@ -216,6 +256,16 @@ class Validation {
       this.#add('error', point.label, `lies inside ${lower.label}, and walking that layer would walk into this mount`, 'mount elsewhere, or as root, where layers are taken as private clones')
     }
   }
+}
+
+// "the upper", "in the upper": what `live` writes to and `facts` lies in.
+function writtenAs(live: LiveStack, facts: DirectoryFacts): string | undefined {
+  for (const [name, identity] of [['the upper', live.upperIdentity], ['the work directory', live.workdirIdentity]] as const) {
+    if (identity === undefined) continue
+    if (facts.identity === identity) return name
+    if (facts.ancestors.has(identity)) return `in ${name}`
+  }
+  return undefined
 }
 
 function describeRelation(relation: Exclude<Relation, 'apart'>): string {
@@ -236,15 +286,12 @@ function explainMissing(errno: string, missingRemedy: string): [reason: string, 
       return ['cannot be reached (EACCES)', 'give yourself search permission on the directories above it, or mount as root']
     case 'ELOOP':
       return ['its symbolic links go in a circle (ELOOP)', 'correct the links']
-    case 'ENOTCONN':
-      return ['lies on a dead FUSE mount (ENOTCONN)', 'unmount that first: unionfs umount --lazy']
     default:
       return [`cannot be used (${errno})`, 'see that the filesystem it lies on is healthy']
   }
 }
 
-// CAP_SYS_ADMIN in the effective set: then lowers are taken as private clones of their mounts.
+// With CAP_SYS_ADMIN and mount_setattr(2) lowers are taken as private clones of their mounts.
 function mayCloneMounts(): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-  return effective !== undefined && ((BigInt(`0x${effective}`) >> 21n) & 1n) === 1n
+  return readPrivilege().admin && kernelIsAtLeast('5.12')
 }

@@ -1,6 +1,6 @@
 // end - every way a mount ends, and that all of them end the daemon and free everything.
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, run, unionfs, type Stack } from './support.js'
@@ -78,7 +78,7 @@ t.test('a lazy unmount serves open files to their end, then the daemon goes', { 
   const fd = openSync(join(stack.mnt, 'two'), 'r')
   const result = unionfs(['umount', '--lazy', stack.mnt])
   t.equal(result.status, 0)
-  t.match(result.stderr, /its daemon ends when the last program has closed its files/)
+  t.match(result.stderr, /is unmounted; its daemon \(pid \d+\) serves on for .*ends with the last of them/)
   t.notOk(isMounted(stack.mnt))
   t.ok(isRunning(pid))
   const buffer = Buffer.alloc(2)
@@ -111,6 +111,55 @@ t.test('a dead mount (its daemon killed) can be unmounted', { skip }, async (t) 
   t.equal(mounting.status, 1)
   t.match(mounting.stderr, /unmount it first/)
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  await endsAll(t, stack, pid)
+})
+
+t.test('status says that a daemon has died, with its mount point and the remedy; umount then removes the mount', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGKILL')
+  t.ok(await eventually(() => !isRunning(pid)))
+  for (const args of [['status'], ['status', stack.mnt]]) {
+    const status = unionfs(args)
+    t.equal(status.status, 1)
+    t.match(status.stdout, new RegExp(`^${stack.mnt} +DEAD: its daemon \\(pid ${pid}\\) has died; remove the mount: unionfs umount ${stack.mnt}$`, 'm'))
+  }
+  t.strictSame(unionfs(['umount', `${stack.mnt}/`]), { status: 0, stdout: '', stderr: '' })
+  t.notOk(unionfs(['status']).stdout.includes(stack.mnt))
+  await endsAll(t, stack, pid)
+})
+
+t.test('a mount that is a layer of another union is unmounted at once; its daemon serves on, which is told', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  const second = join(stack.dir, 'mnt2')
+  mkdirSync(second)
+  t.equal(unionfs(['mount', stack.mnt, second]).status, 0)
+  const begun = Date.now()
+  const result = unionfs(['umount', stack.mnt])
+  t.ok(Date.now() - begun < 8_000, 'it does not wait for the daemon')
+  t.equal(result.status, 0, result.stderr)
+  t.equal(result.stderr, `unionfs: ${stack.mnt} is unmounted; its daemon (pid ${pid}) serves on for the union at ${second} (a layer of it), and ends with the last of them\n`)
+  t.notOk(isMounted(stack.mnt))
+  t.ok(isRunning(pid))
+  t.equal(readFileSync(join(second, 'both'), 'utf8'), 'top\n')
+  t.match(unionfs(['status', stack.mnt]).stdout, /\(detached, still used\)/)
+  t.match(unionfs(['umount', stack.mnt]).stderr, /is unmounted already; its daemon \(pid \d+\) serves those who still use the tree/)
+  t.equal(unionfs(['umount', second]).status, 0)
+  await endsAll(t, stack, pid)
+})
+
+t.test('a mount that another mount namespace holds is unmounted at once; its daemon serves on, and who holds it is told', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  const holder = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', '60'], { stdio: 'ignore' })
+  t.ok(await eventually(() => readlinkSync(`/proc/${holder.pid ?? 0}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt')))
+  const result = unionfs(['umount', stack.mnt])
+  t.equal(result.status, 0, result.stderr)
+  t.match(result.stderr, new RegExp(`its daemon \\(pid ${pid}\\) serves on for .*sleep \\(pid ${holder.pid ?? 0}, in a mount namespace of its own\\)`))
+  t.notOk(isMounted(stack.mnt))
+  t.ok(isRunning(pid))
+  holder.kill('SIGKILL')
   await endsAll(t, stack, pid)
 })
 

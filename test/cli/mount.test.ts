@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { command, eventually, isMounted, isRoot, isRunning, makeStack, mountsBelow, mountStack, run, scratch, unionfs } from './support.js'
+import { command, eventually, isMounted, isRoot, isRunning, makeStack, mountsBelow, mountStack, pidOf, run, scratch, unionfs } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 
@@ -27,6 +27,14 @@ t.test('exit 0 means that it is in the mount table, as fuse.unionfs from unionfs
   t.equal(entry?.type, 'fuse.unionfs')
   t.equal(entry?.source, 'unionfs')
   t.equal(entry?.readOnly, false)
+  t.end()
+})
+
+t.test('the kernel reads ahead on a mount of root as far as one message can carry', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  const device = `0:${statSync(stack.mnt).dev & 0xfffff}`
+  t.equal(readFileSync(`/sys/class/bdi/${device}/read_ahead_kb`, 'utf8').trim(), '1024')
   t.end()
 })
 
@@ -124,15 +132,17 @@ t.test('descriptors of the caller do not reach the daemon', { skip }, (t) => {
   t.end()
 })
 
-t.test('--log takes JSON lines of the mount and its end', { skip }, (t) => {
+t.test('--log takes JSON lines of the mount and its end', { skip }, async (t) => {
   const stack = makeStack(t)
   const log = join(stack.dir, 'log')
   mountStack(t, stack, ['--log', log])
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { msg: string; level: number })
-  t.ok(lines.some((line) => line.msg === 'mounted'))
-  t.ok(lines.some((line) => line.msg === 'ended'))
-  t.end()
+  const has = (message: string): boolean => {
+    const lines = readFileSync(log, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { msg: string; level: number })
+    return lines.some((line) => line.msg === message)
+  }
+  t.ok(has('mounted'))
+  t.ok(await eventually(() => has('ended')), 'also when another mount namespace held the mount for a while')
 })
 
 t.test('a log file that cannot be written is told, and nothing is mounted', (t) => {
@@ -175,4 +185,38 @@ t.test('a killed start leaves no daemon behind that nobody knows of', { skip }, 
   t.ok(await eventually(() => !isMounted(mnt) || existsSync(join(mnt, 'one'))))
   unionfs(['umount', mnt])
   t.notOk(isMounted(mnt))
+})
+
+t.test('descriptors of the caller do not reach the daemon on a kernel without close_range either', { skip: skip !== false ? skip : run('sh', ['-c', 'command -v strace']).status === 0 ? false : 'needs strace to withhold the call' }, async (t) => {
+  const { dir, lowers, upper, mnt } = makeStack(t)
+  const traced = ['-f', '-o', '/dev/null', '-e', 'trace=close_range', '-e', 'inject=close_range:error=ENOSYS', command, 'mount', lowers, upper, mnt]
+  // strace stays as long as the daemon does.
+  const child = spawn('sh', ['-c', 'exec 9>"$1/held"; shift; exec strace "$@"', 'sh', dir, ...traced], { stdio: 'ignore' })
+  const ended = new Promise((resolve) => child.on('close', resolve))
+  t.ok(await eventually(() => isMounted(mnt) && unionfs(['status', mnt]).status === 0))
+  const pid = pidOf(mnt)
+  const held = readdirSync(`/proc/${pid}/fd`).filter((fd) => existsSync(`/proc/${pid}/fd/${fd}`) && readlinkSync(`/proc/${pid}/fd/${fd}`) === join(dir, 'held'))
+  t.strictSame(held, [])
+  t.equal(unionfs(['umount', mnt]).status, 0)
+  await ended
+})
+
+t.test('mounting over a directory that has files is silent, as with mount(8); they are hidden and come back', { skip }, (t) => {
+  const stack = makeStack(t)
+  writeFileSync(join(stack.mnt, 'hidden'), '')
+  t.strictSame(unionfs(['mount', stack.lowers, stack.upper, stack.mnt]), { status: 0, stdout: '', stderr: '' })
+  t.strictSame(readdirSync(stack.mnt).sort(), ['both', 'one', 'two'])
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  t.strictSame(readdirSync(stack.mnt), ['hidden'])
+  t.end()
+})
+
+t.test('UPPER and MOUNTPOINT are taken as they are, colons and all', { skip }, (t) => {
+  const dir = scratch(t)
+  for (const name of ['a', 'u:1', 'm:1']) mkdirSync(join(dir, name))
+  t.equal(unionfs(['mount', 'a', 'u:1', 'm:1'], { cwd: dir }).status, 0)
+  writeFileSync(join(dir, 'm:1/new'), '')
+  t.equal(unionfs(['umount', 'm:1'], { cwd: dir }).status, 0)
+  t.strictSame(readdirSync(join(dir, 'u:1')), ['new'])
+  t.end()
 })

@@ -1,8 +1,9 @@
 // refuse - mounts that must not come to be: what is said, and that nothing is left behind.
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { command, daemonsOf, isMounted, isRoot, makeStack, mountStack, mountsBelow, run, unionfs, type Ran } from './support.js'
+import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, mountsBelow, run, unionfs, type Ran } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 
@@ -125,7 +126,11 @@ t.test('a second mount on the same upper is refused while the first lives, and w
   mkdirSync(second)
   mountStack(t, stack)
   const result = unionfs(['mount', stack.lowers, stack.upper, second])
-  refused(t, result, /in use by another mount.*unmount that one first/)
+  refused(t, result, new RegExp(`upper \\(${stack.upper}\\): is in use by the union at ${stack.mnt} \\(pid \\d+\\); unmount that one first`))
+  t.notMatch(result.stderr, /work directory/, 'an innocent work directory is not named')
+  const elsewhere = unionfs(['mount', stack.lowers, stack.upper, second, '--workdir', join(stack.dir, 'work2')])
+  refused(t, elsewhere, new RegExp(`upper \\(${stack.upper}\\): is in use by the union at ${stack.mnt}`))
+  t.notMatch(elsewhere.stderr, /work2/)
   t.notOk(isMounted(second))
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
   t.equal(unionfs(['mount', stack.lowers, stack.upper, second]).status, 0)
@@ -137,7 +142,7 @@ t.test('a second mount on the same work directory is refused', { skip }, (t) => 
   const stack = makeStack(t)
   for (const name of ['mnt2', 'upper2']) mkdirSync(join(stack.dir, name))
   mountStack(t, stack)
-  refused(t, unionfs(['mount', stack.lowers, join(stack.dir, 'upper2'), join(stack.dir, 'mnt2'), '--workdir', stack.workdir]), /in use by another mount/)
+  refused(t, unionfs(['mount', stack.lowers, join(stack.dir, 'upper2'), join(stack.dir, 'mnt2'), '--workdir', stack.workdir]), new RegExp(`work directory \\(${stack.workdir}\\): is in use by the union at ${stack.mnt}`))
   t.end()
 })
 
@@ -165,10 +170,46 @@ t.test('a failure of mount(2) itself leaves no mount, no daemon and no work dire
   t.end()
 })
 
+t.test('an upper that a stranger has locked is named with the stranger', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const holder = spawn('flock', [stack.upper, 'sleep', '60'], { stdio: 'ignore', detached: true })
+  t.ok(await eventually(() => run('flock', ['-n', stack.upper, 'true']).status === 1))
+  refused(t, unionfs(['mount', stack.lowers, stack.upper, stack.mnt]), new RegExp(`upper \\(${stack.upper}\\): is in use by flock \\(pid ${holder.pid ?? 0}\\); `))
+  process.kill(-(holder.pid ?? 0), 'SIGKILL')
+})
+
+t.test('a directory with a colon in its name is named with the way to write it', (t) => {
+  const { dir, upper, mnt } = makeStack(t)
+  mkdirSync(join(dir, 'x:y'))
+  refused(t, unionfs(['mount', `${dir}/x:y`, upper, mnt]), /lower 1 .*: does not exist; a colon separates layers: the directory .*x:y is written .*x\\:y/)
+  refused(t, unionfs(['mount', `${dir}/a`, `${dir}/x\\:y`, mnt]), /UPPER is taken as it is/)
+  t.end()
+})
+
 t.test('the same lower twice is a warning', { skip }, (t) => {
   const { dir, upper, mnt } = makeStack(t)
   const result = unionfs(['mount', `${dir}/a:${dir}/a`, upper, mnt])
   t.equal(result.status, 0)
   t.match(result.stderr, /warning: lower 2 .* is the same directory as lower 1/)
+  t.end()
+})
+
+t.test('a layer on a dead mount is refused with the mount to remove', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGKILL')
+  t.ok(await eventually(() => !isRunning(pid)))
+  mkdirSync(join(stack.dir, 'mnt2'))
+  refused(t, unionfs(['mount', stack.mnt, join(stack.dir, 'mnt2')]), new RegExp(`lower .*: lies on a dead FUSE mount \\(ENOTCONN\\); unmount that first: umount -l ${stack.mnt}\\n`))
+})
+
+t.test('a lower that is the upper of a live mount is a warning', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  mkdirSync(join(stack.dir, 'mnt2'))
+  const result = unionfs(['mount', `${stack.upper}:${stack.dir}/a`, join(stack.dir, 'mnt2')])
+  t.equal(result.status, 0)
+  t.match(result.stderr, new RegExp(`^unionfs: warning: lower 1 .* is the upper of the union mounted at ${stack.mnt}; .*undefined results.*\\n$`))
+  t.equal(unionfs(['umount', join(stack.dir, 'mnt2')]).status, 0)
   t.end()
 })

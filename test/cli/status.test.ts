@@ -1,8 +1,8 @@
 // status - what it shows of live mounts, and that it never lies about dead ones.
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually, isRoot, isRunning, makeStack, mountStack, unionfs } from './support.js'
+import { command, eventually, isRoot, isRunning, makeStack, mountStack, run, unionfs } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 
@@ -94,16 +94,64 @@ t.test('status does not touch the mount', { skip }, (t) => {
   t.end()
 })
 
-t.test('the entry of a killed daemon is removed from the registry', { skip }, async (t) => {
+t.test('the entry of a killed daemon is removed from the registry with its mount', { skip }, async (t) => {
   const stack = makeStack(t)
   const pid = mountStack(t, stack)
   const entries = (): string[] => readdirSync('/run/unionfs').filter((name) => name.startsWith(`${pid}-`))
   t.equal(entries().length, 2)
   process.kill(pid, 'SIGKILL')
   t.ok(await eventually(() => !isRunning(pid)))
-  const { stdout } = unionfs(['status', stack.mnt])
-  t.match(stdout, /its daemon is not known here/)
+  t.match(unionfs(['status', stack.mnt]).stdout, /DEAD/, 'it is kept while the mount is there')
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  unionfs(['status'])
   t.strictSame(entries(), [])
+})
+
+t.test('a dead mount stays known, also when somebody in a nested pid namespace asks', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGKILL')
+  t.ok(await eventually(() => !isRunning(pid)))
+  for (const propagation of ['private', 'slave']) {
+    const inside = run('unshare', ['-mpf', '--propagation', propagation, '--mount-proc', command, 'status', stack.mnt])
+    t.match(inside.stdout, /DEAD/)
+  }
+  t.match(unionfs(['status', stack.mnt]).stdout, /DEAD/)
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+})
+
+t.test('without a mount point there is one line for each mount', { skip }, (t) => {
+  const first = makeStack(t)
+  const second = makeStack(t)
+  mountStack(t, first)
+  t.equal(unionfs(['mount', second.lowers, second.mnt]).status, 0)
+  const lines = unionfs(['status']).stdout.split('\n')
+  const linesOf = (mnt: string): string[] => lines.filter((line) => line.startsWith(`${mnt} `))
+  t.match(linesOf(first.mnt), [new RegExp(`^${first.mnt} +read-write +cached +up \\d+ s +pid \\d+ +${first.upper} over 2 lowers$`)])
+  t.match(linesOf(second.mnt), [/ read-only +cached +up \d+ s +pid \d+ +2 lowers$/])
+  for (const line of lines.filter((each) => each !== '')) t.match(line, /^\//, 'and nothing else')
+  t.equal(unionfs(['umount', second.mnt]).status, 0)
+  t.end()
+})
+
+t.test('whiteouts of the upper are counted by name, and one of a thing is singular', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  for (const name of ['one', 'two', 'both']) rmSync(join(stack.mnt, name))
+  writeFileSync(join(stack.mnt, 'new'), '')
+  t.match(unionfs(['status', stack.mnt]).stdout, /\(1 file, 0 directories, 3 whiteouts, /)
+  t.end()
+})
+
+t.test('a mount that was unmounted lazily is shown as detached while it is used', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  const fd = openSync(join(stack.mnt, 'both'), 'r')
+  t.equal(unionfs(['umount', '--lazy', stack.mnt]).status, 0)
+  for (const args of [['status'], ['status', stack.mnt]]) t.match(unionfs(args).stdout, new RegExp(`^${stack.mnt} +read-write \\(detached, still used\\)`, 'm'))
+  t.match(JSON.parse(unionfs(['status', stack.mnt, '--json']).stdout), { mounts: [{ state: 'live', place: 'detached' }] })
+  closeSync(fd)
+  t.end()
 })
 
 t.test('a foreign file in the registry harms nobody', { skip }, (t) => {

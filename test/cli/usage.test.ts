@@ -8,8 +8,13 @@ const wrong: readonly [args: readonly string[], says: RegExp][] = [
   [['frobnicate'], /unknown command "frobnicate"/],
   [['moutn'], /unknown command "moutn" \(mount\?\)/],
   [['--frobnicate'], /unknown option --frobnicate/],
-  [['mount'], /arguments are missing/],
-  [['mount', '/a'], /an argument is missing/],
+  [['--versio'], /unknown option --versio \(--version\?\)/],
+  [['mount'], /LOWER and MOUNTPOINT are missing/],
+  [['mount', '/a'], /MOUNTPOINT is missing/],
+  [['mount', '/a', '', '/b'], /argument 2 is empty/],
+  [['umount', ''], /argument 1 is empty/],
+  [['mount', '-o', 'ro', '/a', '/b'], /unknown option -o; leave UPPER out for a read-only mount/],
+  [['mount', '-o', 'lowerdir=/a,upperdir=/b', '/c'], /lowers are the first argument/],
   [['mount', '/a', '/b', '/c', '/d'], /"\/d" is one argument too many/],
   [['mount', '/a', '/b', '--volatil'], /unknown option --volatil \(--volatile\?\)/],
   [['mount', '/a', '/b', '--io=fast'], /--io is one of auto, cached, passthrough, not "fast"/],
@@ -22,7 +27,7 @@ const wrong: readonly [args: readonly string[], says: RegExp][] = [
   [['mount', '/a:', '/b'], /an empty layer name/],
   [['mount', '/a\\b', '/b'], /a backslash/],
   [['mount', Array.from({ length: 501 }, (_, i) => `/l${i}`).join(':'), '/b'], /501 lower layers are given; at most 500/],
-  [['umount'], /arguments are missing/],
+  [['umount'], /MOUNTPOINT is missing/],
   [['status', '/a', '/b'], /one argument too many/],
   [['help', 'frobnicate'], /unknown command/],
 ]
@@ -33,6 +38,7 @@ for (const [args, says] of wrong) {
     const result = unionfs(args)
     t.equal(result.status, 2)
     t.match(result.stderr, says)
+    t.match(result.stderr, /^unionfs: .+; .+\n$/, 'it says what to do')
     t.equal(result.stderr.trimEnd().split('\n').length, 1)
     t.equal(result.stdout, '')
     t.end()

@@ -16,7 +16,10 @@ const first = Number(values.seed ?? Date.now() % 1_000_000)
 for (let i = 0; i < Number(values.runs); i++) {
   const run = { kind, seed: first + i, count: Number(values.ops) }
   const started = performance.now()
-  const outcome = await runModel(run, (done) => { if (process.stderr.isTTY) process.stderr.write(`\r${done}`) })
+  const outcome = await runModel(run, (done) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${done}`)
+    else if (done % 100_000 === 0) process.stderr.write(`${done} operations, ${((performance.now() - started) / 1000).toFixed(0)} s\n`)
+  })
   if ('mismatch' in outcome) {
     console.log(explain(run, outcome.mismatch, await shrink(run, outcome.mismatch.log)))
     process.exit(1)

@@ -90,7 +90,13 @@ const TABLE: ReadonlyArray<readonly [weight: number, make: Maker]> = [
 ]
 const TOTAL = TABLE.reduce((sum, [weight]) => sum + weight, 0)
 
+// Directories are renamed into each other for ever: without trimming a long run would end in a few very deep trees, and
+// spend its time on comparing them.
+const DEEP = 7
+
 export function drawOperation(random: Random, model: Reference): Operation {
+  const leaf = model.randomLeaf(random)
+  if (leaf.path.length > DEEP && random.chance(0.5)) return { op: leaf.isDirectory ? 'rmdir' : 'unlink', path: leaf.path.join('/') }
   let at = random.next() * TOTAL
   for (const [weight, make] of TABLE) {
     at -= weight

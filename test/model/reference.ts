@@ -194,6 +194,18 @@ export class Reference {
     return path.length === 0 ? 'a' : path.join('/')
   }
 
+  // The path of something nothing lies below, however deep.
+  randomLeaf(random: Random): { path: string[]; isDirectory: boolean } {
+    const path: string[] = []
+    let at = this.root
+    while (at.type === 'dir' && at.children.size > 0) {
+      const [name, child] = random.pick([...at.children])
+      path.push(name)
+      at = child
+    }
+    return { path, isDirectory: at.type === 'dir' }
+  }
+
   randomDirectory(random: Random): string {
     let at = this.root
     const path: string[] = []

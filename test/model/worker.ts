@@ -19,7 +19,6 @@ export type ModelEvent =
 
 const [base = '', kindName = '', seed = '1', count = '0', replay] = process.argv.slice(2)
 const WHOLE_TREE_EVERY = 500
-const PROGRESS_EVERY = 10_000
 
 function report(event: ModelEvent): void {
   writeSync(3, JSON.stringify(event) + '\n')
@@ -98,7 +97,7 @@ function main(): void {
       report({ event: 'mismatch', at: position, why, log })
       return
     }
-    if ((position + 1) % PROGRESS_EVERY === 0) report({ event: 'progress', done: position + 1, succeeded })
+    if ((position + 1) % WHOLE_TREE_EVERY === 0) report({ event: 'progress', done: position + 1, succeeded })
   }
   performer.closeAll()
   removeStack(stack, at)

@@ -1,7 +1,8 @@
 // host - what follows from what a host or a directory lacks.
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import type { HostProbe } from '../../src/engine/contract.js'
-import { checkHost, checkPath } from '../../src/metrics/host.js'
+import { checkHost, checkPath, kernelCheck } from '../../src/metrics/host.js'
 
 const good: HostProbe = {
   device: null,
@@ -19,12 +20,39 @@ const find = (probe: HostProbe, name: string): unknown => checkHost(probe).find(
 
 t.test('a host that lacks something says what follows', (t) => {
   t.match(find(good, 'passthrough I/O'), { verdict: 'good' })
-  t.match(find({ ...good, passthrough: 'EPERM' }, 'passthrough I/O'), { verdict: 'lacking', found: /initial user namespace/, consequence: /cached/ })
+  t.match(find({ ...good, passthrough: 'EPERM' }, 'passthrough I/O'), { verdict: 'lacking', found: /outside of user namespaces/, consequence: /cached/ })
   t.match(find({ ...good, device: 'ENOENT' }, '/dev/fuse'), { verdict: 'bad' })
   t.match(find({ ...good, protocolMinor: 23 }, 'FUSE protocol'), { verdict: 'bad', found: '7.23' })
   t.match(find({ ...good, protocolMajor: 0, privateMount: 'EPERM' }, 'FUSE protocol'), { verdict: 'lacking' })
   t.match(find({ ...good, admin: false, initialAdmin: false }, 'privilege'), { verdict: 'lacking', consequence: /fusermount3/ })
   t.match(find({ ...good, userNamespace: 'EPERM' }, 'user namespaces'), { verdict: 'lacking' })
+  t.end()
+})
+
+t.test('the oldest kernel that works is one and the same everywhere', (t) => {
+  t.match(kernelCheck('5.5.19'), { verdict: 'bad', consequence: /Linux 5\.6 is the oldest/ })
+  t.match(kernelCheck('5.6.0-rc1'), { verdict: 'lacking', consequence: /5\.8.*5\.12/ })
+  t.match(kernelCheck('5.10.0'), { verdict: 'lacking', consequence: /^lowers are not taken as private clones/ })
+  t.match(kernelCheck('6.1.0-amd64'), { verdict: 'good' })
+  t.match(find({ ...good, protocolMinor: 23 }, 'FUSE protocol'), { consequence: /every Linux from 5\.6/ })
+  t.match(readFileSync(new URL('../../../README.md', import.meta.url), 'utf8'), /Linux 5\.6 or newer/)
+  t.end()
+})
+
+t.test('an ordinary user is told what he can do himself', (t) => {
+  const user = { ...good, admin: false, initialAdmin: false, passthrough: 'untried' }
+  t.match(find(user, 'privilege'), { consequence: /you mount .*unshare -Urm/ })
+  t.match(find(user, 'passthrough I/O'), { found: /needs root/ })
+  t.match(find({ ...user, device: 'EACCES', protocolMajor: 0, privateMount: 'untried' }, 'FUSE protocol'), { found: 'unknown', consequence: /\/dev\/fuse, which does not open/ })
+  t.end()
+})
+
+t.test('what an upper loses without a feature is what the engine does without it', (t) => {
+  const checks = checkPath({ fileHandles: null, birthTime: null, writable: null, xattrUser: null, xattrTrusted: 'EPERM', renameWhiteout: 'EINVAL', renameExchange: 'EINVAL', whiteoutDevice: 'EPERM' })
+  const consequence = (name: string): string | undefined => checks.find((check) => check.name.startsWith(name))?.consequence
+  for (const name of ['whiteout devices', 'RENAME_WHITEOUT', 'RENAME_EXCHANGE']) t.match(consequence(name), /removed names are marked by \.wh\.NAME files/)
+  t.match(consequence('trusted xattrs'), /user\.overlay.*userxattr/)
+  t.match(checkPath({ fileHandles: null, birthTime: null, writable: null, xattrUser: 'EOPNOTSUPP', xattrTrusted: 'EOPNOTSUPP' }).find((check) => check.name === 'trusted xattrs'), { consequence: /marked by a file/ })
   t.end()
 })
 

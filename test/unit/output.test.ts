@@ -2,7 +2,7 @@
 import { openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { formatBytes, formatDuration, formatError, formatMicroseconds, formatTable, StarterOutput } from '../../src/cli/output.js'
+import { formatBytes, formatCount, formatDuration, formatError, formatMicroseconds, formatTable, StarterOutput } from '../../src/cli/output.js'
 import { exitCodeOf } from '../../src/cli/exit-codes.js'
 import { UnionfsError, ValidationError } from '../../src/errors.js'
 
@@ -50,5 +50,12 @@ t.test('the starter gets the exit code, then the text, once', (t) => {
   output.err('too late')
   output.finish(1)
   t.equal(readFileSync(file, 'utf8'), '0\na warning\n')
+  t.end()
+})
+
+t.test('one thing is singular, none and several are plural', (t) => {
+  t.equal(formatCount(1, 'file'), '1 file')
+  t.equal(formatCount(2, 'file'), '2 files')
+  t.equal(formatCount(0, 'directory'), '0 directories')
   t.end()
 })

@@ -28,9 +28,9 @@ t.test('an entry is found, and gone when removed', async (t) => {
   t.equal(statSync(registry.dir).mode & 0o777, 0o700)
   const mine = record(registry)
   registry.publish(mine)
-  t.strictSame(await registry.list(), [mine])
+  t.strictSame((await registry.survey()).live, [mine])
   registry.remove(mine)
-  t.strictSame(await registry.list(), [])
+  t.strictSame(await registry.survey(), { live: [], dead: [] })
   t.strictSame(readdirSync(registry.dir), [])
 })
 
@@ -38,14 +38,14 @@ t.test('an entry whose process is gone, or is another one by now, is removed', a
   const registry = Registry.open([join(shortDir(t), 'reg')])
   registry.publish(record(registry, { pid: 2 ** 22 + 1 }))
   registry.publish(record(registry, { startTime: '1' }))
-  t.strictSame(await registry.list(), [])
+  t.strictSame(await registry.survey(), { live: [], dead: [] })
   t.strictSame(readdirSync(registry.dir), [])
 })
 
 t.test('from another pid namespace the socket decides', async (t) => {
   const registry = Registry.open([join(shortDir(t), 'reg')])
   registry.publish(record(registry, { pidNamespace: 'pid:[1]' }))
-  t.strictSame(await registry.list(), [])
+  t.strictSame(await registry.survey(), { live: [], dead: [] })
 })
 
 t.test('what is no entry is passed over', async (t) => {
@@ -53,7 +53,7 @@ t.test('what is no entry is passed over', async (t) => {
   writeFileSync(join(registry.dir, 'broken.json'), '{')
   writeFileSync(join(registry.dir, 'alien.json'), JSON.stringify({ ...record(registry), socket: '/etc/passwd' }))
   writeFileSync(join(registry.dir, 'other'), '')
-  t.strictSame(await registry.list(), [])
+  t.strictSame(await registry.survey(), { live: [], dead: [] })
   t.ok(existsSync(join(registry.dir, 'alien.json')))
 })
 

@@ -1,4 +1,5 @@
 // tree-size - counting what lies in an upper.
+import { spawnSync } from 'node:child_process'
 import { linkSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -11,6 +12,15 @@ t.test('hard links count once, holes not at all', (t) => {
   const size = measureTree(dir, 1000)
   t.match(size, { files: 3, directories: 1, whiteouts: 0, complete: true })
   t.ok(size.bytes >= 10_000 && size.bytes < 1 << 20)
+  t.end()
+})
+
+t.test('whiteouts are counted by name, in either form, and marks of directories not at all', (t) => {
+  const dir = t.testdir({ '.wh.gone': '', '.wh..wh..opq': '', '.wh..wh.aufs': '', kept: '' })
+  t.equal(spawnSync('mknod', [join(dir, 'w1'), 'c', '0', '0']).status, 0)
+  linkSync(join(dir, 'w1'), join(dir, 'w2'))
+  linkSync(join(dir, 'w1'), join(dir, 'w3'))
+  t.match(measureTree(dir, 1000), { files: 1, whiteouts: 4, complete: true })
   t.end()
 })
 

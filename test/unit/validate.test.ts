@@ -1,5 +1,5 @@
 // validate - problems of a stack, found without mounting anything.
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { describeProblem, type Problem } from '../../src/errors.js'
@@ -103,6 +103,41 @@ t.test('a mount of ours at the mount point is refused', (t) => {
   const dir = layout(t)
   const table = [...readMountTable(), ...parseMountinfo(`999 1 0:99 / ${join(dir, 'mnt')} rw - fuse.unionfs unionfs rw`)]
   t.match(texts(check(dir, {}, { table })), [/has a union mounted on it already; unmount it first: unionfs umount/])
+  t.end()
+})
+
+t.test('a lower that a live mount writes to, or that lies in such a directory, is a warning', (t) => {
+  const dir = layout(t)
+  const identity = (name: string): string => {
+    const { dev, ino } = statSync(join(dir, name))
+    return `${dev}:${ino}`
+  }
+  const live = [{ mountpoint: '/m', lowers: [], upperIdentity: identity('b'), workdirIdentity: identity('work') }]
+  t.match(check(dir, { lowers: ['a', 'b'] }, { live }), [{ severity: 'warning', subject: /^lower 2/, reason: 'is the upper of the union mounted at /m' }])
+  t.match(check(dir, { lowers: ['work'] }, { live }), [{ severity: 'warning', reason: 'is the work directory of the union mounted at /m' }])
+  t.match(check(dir, { lowers: ['a/sub'] }, { live: [{ mountpoint: '/m', lowers: [], upperIdentity: identity('a') }] }), [{ severity: 'warning', reason: 'is in the upper of the union mounted at /m' }])
+  t.strictSame(check(dir, { lowers: ['a'] }, { live }), [])
+  t.end()
+})
+
+t.test('an upper that a live mount has as a lower is a warning', (t) => {
+  const dir = layout(t)
+  t.match(check(dir, {}, { live: [{ mountpoint: '/m', lowers: [join(dir, 'upper')] }] }), [{ severity: 'warning', subject: /^upper/, reason: /is a lower of the union mounted at \/m/ }])
+  t.end()
+})
+
+t.test('a directory whose name was split at its colon is named with the way to write it', (t) => {
+  const dir = t.testdir({ 'x:y': {}, a: {}, upper: {}, mnt: {} })
+  const remedy = 'a colon separates layers: the directory x:y is written x\\:y'
+  t.match(check(dir, { lowers: ['x', 'y', 'a'] }), [{ subject: /^lower 1/, remedy }, { subject: /^lower 2/, remedy }])
+  t.match(check(dir, { lowers: ['x', 'a'] }), [{ subject: /^lower 1/, remedy: 'create it or correct the path' }])
+  t.end()
+})
+
+t.test('an upper or mount point that was escaped without need is named as it is to be written', (t) => {
+  const dir = t.testdir({ 'x:y': {}, a: {}, upper: {}, mnt: {} })
+  t.match(check(dir, { upper: 'x\\:y' }), [{ subject: /^upper/, remedy: 'UPPER is taken as it is, only LOWER needs backslashes: write x:y' }])
+  t.match(check(dir, { mountpoint: 'x\\:y' }), [{ subject: /^mount point/, remedy: /MOUNTPOINT is taken as it is.*write x:y/ }])
   t.end()
 })
 

@@ -53,13 +53,12 @@ function stackOf(args: Arguments): StackDefinition {
 }
 
 function engineOptions(args: Arguments, index: string | undefined): EngineOptions {
-  const root = process.geteuid?.() === 0
   return {
     io: args.choice('io', ioModes) ?? 'auto',
-    allowOther: args.flag('allow-other') ?? root,
+    allowOther: args.flag('allow-other'),
     volatile: args.flag('volatile') ?? false,
-    dev: args.flag('dev') ?? root,
-    suid: args.flag('suid') ?? root,
+    dev: args.flag('dev'),
+    suid: args.flag('suid'),
     threads: args.integer('threads') ?? defaultThreads,
     recordBytes: index === undefined ? 0 : recordBytes,
   }

@@ -1,0 +1,69 @@
+// lock-holder - who has locked an upper or work directory. The engine locks both with flock (native/layer/workdir.cc).
+import { readFileSync, statSync } from 'node:fs'
+import { errnoOf, UnionfsError } from '../errors.js'
+import type { StackDefinition } from '../stack/stack.js'
+import { nameOf } from './process.js'
+import { listMounts, placeOf, type MountRecord } from './registry.js'
+
+export interface FlockEntry {
+  readonly pid: number
+  readonly file: string // "254:0:77": major, minor, inode
+}
+
+// "1: FLOCK  ADVISORY  WRITE 24335 fe:00:77 0 EOF"; the device is hexadecimal. Those who wait have an arrow in front.
+export function parseLocks(text: string): FlockEntry[] {
+  const entries: FlockEntry[] = []
+  for (const line of text.split('\n')) {
+    const [, pid, major = '', minor = '', inode] = /^\d+: FLOCK +\S+ +\S+ +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /.exec(line) ?? []
+    if (pid !== undefined && inode !== undefined) entries.push({ pid: Number(pid), file: `${parseInt(major, 16)}:${parseInt(minor, 16)}:${inode}` })
+  }
+  return entries
+}
+
+// What to tell instead of "in use": which of the two directories it is, and by whom, as far as that can be seen.
+export async function explainBusyLayer(stack: StackDefinition, cause: UnionfsError): Promise<UnionfsError> {
+  const records = await listMounts()
+  const locks = readLocks()
+  for (const [label, path] of [['upper', stack.upper], ['work directory', stack.workdir]] as const) {
+    if (path === undefined) continue
+    const pid = lockerOf(path, locks)
+    const record = records.find((each) => each.upper === path || each.workdir === path) ?? records.find((each) => each.pid === pid)
+    if (record !== undefined) return inUse(label, path, describeMount(record), remedyFor(record, label), cause)
+    if (pid !== undefined) return inUse(label, path, `${nameOf(pid)} (pid ${pid})`, `end that one first, or choose another ${label}`, cause)
+  }
+  return inUse('upper', `${stack.upper ?? ''}, or its work directory ${stack.workdir ?? ''}`, 'another mount that cannot be seen from here', 'unmount that one first, or choose another upper', cause)
+}
+
+function inUse(label: string, path: string, holder: string, remedy: string, cause: UnionfsError): UnionfsError {
+  return new UnionfsError('BUSY', `${label} (${path}): is in use by ${holder}`, { errno: 'EBUSY', path, remedy, cause })
+}
+
+function describeMount(record: MountRecord): string {
+  const place = { here: '', elsewhere: ' in another mount namespace', detached: ', which is unmounted but still used' }[placeOf(record)]
+  return `the union at ${record.mountpoint} (pid ${record.pid})${place}`
+}
+
+function remedyFor(record: MountRecord, label: string): string {
+  const first = placeOf(record) === 'here' ? `unmount that one first (unionfs umount ${record.mountpoint})` : `end its users, or its daemon (kill ${record.pid})`
+  return `${first}, or choose another ${label}`
+}
+
+function readLocks(): FlockEntry[] {
+  try {
+    return parseLocks(readFileSync('/proc/locks', 'utf8'))
+  } catch {
+    return [] // not every container shows it
+  }
+}
+
+function lockerOf(path: string, locks: readonly FlockEntry[]): number | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn)
+    const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)
+    return locks.find((lock) => lock.file === `${major}:${minor}:${ino}`)?.pid
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined // gone meanwhile
+  }
+}
