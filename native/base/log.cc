@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <exception>
 #include <utility>
 
 namespace unionfs::log {
@@ -42,8 +43,9 @@ void setLevel(Level level) { threshold.store(static_cast<int>(level), std::memor
 
 bool enabled(Level level) { return static_cast<int>(level) >= threshold.load(std::memory_order_relaxed); }
 
-void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
-  if (!enabled(level)) return;
+namespace {
+
+void writeRecord(Level level, std::string_view message, std::initializer_list<Field> fields) {
   Record record{level, std::string(message), fields.size(), {}};
   for (const auto& field : fields) {
     if (!record.fieldsJson.empty()) record.fieldsJson.push_back(',');
@@ -59,6 +61,17 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
     sink(record);
   } else if (level >= Level::warn) {
     std::fprintf(stderr, "unionfs: %s {%s}\n", record.message.c_str(), record.fieldsJson.c_str());
+  }
+}
+
+}  // namespace
+
+void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
+  if (!enabled(level)) return;
+  try {
+    writeRecord(level, message, fields);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "unionfs: %.*s (record lost: %s)\n", static_cast<int>(message.size()), message.data(), error.what());
   }
 }
 

@@ -1,7 +1,8 @@
 // log.h - structured log records from any native thread to one sink.
 //
 // The sink (set once, before threads start) forwards to pino; without one, records of level warn and above go to
-// stderr. Logging never blocks on JavaScript and never throws.
+// stderr. Logging never blocks on JavaScript and never throws: a record
+// there is no memory for is told of on stderr instead.
 #pragma once
 
 #include <cstdint>

@@ -166,6 +166,7 @@ Napi::Value describeRecord(const Napi::CallbackInfo& info) {
   object.Set("full", head.full);
   object.Set("opaque", head.opaque);
   object.Set("redirected", head.redirected);
+  object.Set("partsElsewhere", head.partsElsewhere);
   object.Set("inode", std::to_string(head.ino));
   object.Set("mtime", textOf(head.mtime));
   object.Set("ctime", textOf(head.ctime));

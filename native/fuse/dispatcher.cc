@@ -2,6 +2,7 @@
 #include "fuse/dispatcher.h"
 
 #include <chrono>
+#include <exception>
 
 #include "base/blocking.h"
 #include "base/log.h"
@@ -63,11 +64,16 @@ int Dispatcher::run(const OpcodeRow& row, Call& call) {
   const size_t least = size_t{row.minimum} + size_t{row.names} * 2;  // a name is a byte and its NUL at least
   if (call.arguments.size() < least) return EINVAL;
   if (row.pace == Pace::slow) aboutToBlock();
-  const Status done = row.handler(call);
-  if (done) return 0;
-  const int value = done.error().value();
-  if (value > 0 && value < kErrnoLimit && value != EIO) return value;
-  log::write(log::Level::warn, "operation failed", {{"op", row.name}, {"node", call.node()}, {"errno", value}});
+  // No code of ours throws, but what it is made of may (std::bad_alloc). Unwinding has given every lock back.
+  try {
+    const Status done = row.handler(call);
+    if (done) return 0;
+    const int value = done.error().value();
+    if (value > 0 && value < kErrnoLimit && value != EIO) return value;
+    log::write(log::Level::warn, "operation failed", {{"op", row.name}, {"node", call.node()}, {"errno", value}});
+  } catch (const std::exception& error) {
+    log::write(log::Level::error, "operation ended by an exception", {{"op", row.name}, {"node", call.node()}, {"what", error.what()}});
+  }
   return EIO;
 }
 

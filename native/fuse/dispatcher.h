@@ -27,7 +27,7 @@ class Dispatcher {
   [[nodiscard]] std::map<std::string, LatencySummary> statistics() const;
 
  private:
-  // The handler's verdict: 0 or an errno.
+  // The handler's verdict: 0 or an errno; EIO when an exception of a library ended it.
   int run(const OpcodeRow& row, Call& call);
 
   Connection& connection_;

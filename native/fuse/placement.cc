@@ -22,14 +22,12 @@ constexpr unsigned kSkippedWhenUnknown = 1024;
 
 }  // namespace
 
-void Placement::arrived(pid_t client, std::chrono::nanoseconds waited) {
+bool Placement::arrived(pid_t client, std::chrono::nanoseconds waited) {
   ++sinceMove_;
-  if (waited < kSameCore || waited > kPause || client == 0) return;
-  if (skip_ > 0) {
-    --skip_;
-    return;
-  }
-  look(client);
+  if (waited < kSameCore || waited > kPause || client == 0) return false;
+  if (skip_ == 0) return true;
+  --skip_;
+  return false;
 }
 
 void Placement::look(pid_t client) {

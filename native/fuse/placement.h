@@ -5,6 +5,10 @@
 // scheduler prefers an idle core for whoever wakes up and so tends to keep the two apart. When requests come at the slow
 // rhythm of two cores, the thread looks where its client runs and goes there.
 //
+// A look may block: /proc/TID/stat of a thread in execve(2) waits for the end of that call, and so for the pages it
+// reads from this mount. So nobody may look who owes an answer, and while somebody does, another thread must be able to
+// take over the reading.
+//
 // One for each serving thread, used by that thread alone.
 #pragma once
 
@@ -30,12 +34,13 @@ class Placement {
   Placement() = default;
   explicit Placement(Machine machine) : machine_(std::move(machine)) {}
 
-  // A request of thread `client` (0: unknown) has arrived, `waited` after the last one was answered.
-  void arrived(pid_t client, std::chrono::nanoseconds waited);
-
- private:
+  // A request of thread `client` (0: unknown) has arrived, `waited` after the last one was answered. True when a look is
+  // due once it is answered.
+  bool arrived(pid_t client, std::chrono::nanoseconds waited);
+  // Goes to the core of `client` if that is another one. May block.
   void look(pid_t client);
 
+ private:
   Machine machine_;
   unsigned skip_ = 0;           // slow requests until the next look
   unsigned afterTogether_ = 1;  // how many to skip when the client is here

@@ -34,7 +34,9 @@ struct TwoCores {
 };
 
 void arrive(Placement& placement, unsigned times, std::chrono::nanoseconds waited) {
-  for (unsigned i = 0; i < times; ++i) placement.arrived(kClient, waited);
+  for (unsigned i = 0; i < times; ++i) {
+    if (placement.arrived(kClient, waited)) placement.look(kClient);
+  }
 }
 
 TEST("a slow rhythm takes the thread to the core of its client, once") {
@@ -52,7 +54,7 @@ TEST("fast requests, long pauses and clients without a number are not looked at"
   Placement placement(cores.machine());
   arrive(placement, 100, 4us);
   arrive(placement, 100, 50ms);
-  for (unsigned i = 0; i < 100; ++i) placement.arrived(0, 200us);
+  EXPECT(!placement.arrived(0, 200us));
   EXPECT_EQ(cores.looks, 0U);
 }
 
@@ -69,7 +71,7 @@ TEST("clients on both cores do not drag the thread to and fro with every request
   Placement placement(cores.machine());
   for (unsigned i = 0; i < 800; ++i) {
     cores.client = i % 2;
-    placement.arrived(kClient, 100us);
+    arrive(placement, 1, 100us);
   }
   EXPECT(cores.moves < 110);
 }

@@ -27,11 +27,10 @@ Result<std::span<const std::byte>> Arguments::takeBytes(size_t count) {
   return bytes;
 }
 
-pid_t clientOf(std::span<const std::byte> message) {
-  abi::InHeader header;
-  if (message.size() < sizeof header) return 0;
-  std::memcpy(&header, message.data(), sizeof header);
-  return static_cast<pid_t>(header.pid);
+abi::InHeader peekHeader(std::span<const std::byte> message) {
+  abi::InHeader header{};
+  if (message.size() >= sizeof header) std::memcpy(&header, message.data(), sizeof header);
+  return header;
 }
 
 Result<Request> Request::parse(std::span<const std::byte> message) {

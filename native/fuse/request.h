@@ -49,8 +49,8 @@ class Arguments {
   std::span<const std::byte> rest_;
 };
 
-// The thread a message came from; 0 for the kernel itself, a thread we have no number for, or no header.
-pid_t clientOf(std::span<const std::byte> message);
+// The header alone, unchecked; zeros when there is none.
+abi::InHeader peekHeader(std::span<const std::byte> message);
 
 class Request {
  public:

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <exception>
+
 #include "base/log.h"
 #include "fuse/dispatcher.h"
 #include "sys/serving_thread.h"
@@ -58,7 +60,12 @@ void DataSeeker::run() {
 
 Result<uint64_t> DataSeeker::seek(const SeekTask& task) {
   const Notifier notifier(*task.channel);
-  return task.whence == SEEK_DATA ? seekData(task, notifier) : seekHole(task, notifier);
+  try {
+    return task.whence == SEEK_DATA ? seekData(task, notifier) : seekHole(task, notifier);
+  } catch (const std::exception& error) {  // as in Dispatcher::run
+    log::write(log::Level::error, "operation ended by an exception", {{"op", "lseek"}, {"node", task.node}, {"what", error.what()}});
+    return Errno(EIO);
+  }
 }
 
 Result<uint64_t> DataSeeker::seekData(const SeekTask& task, const Notifier& notifier) {

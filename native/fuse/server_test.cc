@@ -6,10 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <set>
 
+#include "base/log.h"
 #include "testing/fake_kernel.h"
 #include "testing/layer_fixture.h"
+#include "testing/memory_fault.h"
 #include "testing/test.h"
 
 namespace unionfs {
@@ -131,6 +134,42 @@ TEST("a directory is listed whole and without doubles, whatever the size of the 
       EXPECT_EQ(names.size(), 302U);
     }
   }
+}
+
+// Records written while it lives.
+class LogCapture {
+ public:
+  LogCapture() {
+    log::setSink([this](const log::Record& record) {
+      const std::lock_guard lock(mu_);
+      text_ += record.message + " {" + record.fieldsJson + "}\n";
+    });
+  }
+  ~LogCapture() { log::setSink(nullptr); }
+  std::string text() {
+    const std::lock_guard lock(mu_);
+    return text_;
+  }
+
+ private:
+  std::mutex mu_;
+  std::string text_;
+};
+
+TEST("a request there is no memory for is EIO with a record in the log, holds no lock, and the mount lives on") {
+  LogCapture records;
+  Served fs(bigTree(2000));
+  {
+    abi::ReadIn request{};
+    request.size = 4096;
+    const testing::LargeAllocationsFail fault(65536);  // reading the directory takes more, under its lock
+    EXPECT_EQ(fs->call(abi::kReaddir, kRootNode, Message().add(request)).error, EIO);
+    EXPECT(fault.struck() > 0);
+  }
+  EXPECT(records.text().find(R"(operation ended by an exception {"op":"READDIR","node":1,"what":"std::bad_alloc"})") != std::string::npos);
+  EXPECT_EQ(fs->list(kRootNode, false).size(), 2002U);
+  EXPECT(fs->create(kRootNode, "new").ok());
+  EXPECT_EQ(fs->list(kRootNode, false).size(), 2003U);
 }
 
 TEST("readdirplus takes one lookup count for each entry it delivers and none for one that did not fit") {

@@ -2,6 +2,7 @@
 #include "fuse/workers.h"
 
 #include <algorithm>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -37,9 +38,18 @@ unsigned readerLimit(WorkerLimits limits) {
   return std::clamp(asked, 1U, std::clamp(limits.threads, 1U, kThreadLimit));
 }
 
+// Without memory there is no further thread, as without a permission to make one.
+Result<sys::Thread> startThread(std::function<void()> body) {
+  try {
+    return sys::Thread::start(std::move(body));
+  } catch (const std::bad_alloc&) {
+    return Errno(ENOMEM);
+  }
+}
+
 }  // namespace
 
-Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize)
+Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize, Placement::Machine machine)
     : first_(std::move(channel)),
       serve_(std::move(serve)),
       inFlight_(inFlight),
@@ -49,7 +59,9 @@ Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits 
   for (unsigned i = 0; i < workers_.size(); ++i) {
     workers_[i].index = i;
     workers_[i].owner = this;
+    workers_[i].placement = Placement(machine);
   }
+  idle_.reserve(kThreadLimit);  // handing over a place must not need memory
 }
 
 Workers::~Workers() { stop(); }
@@ -122,7 +134,7 @@ bool Workers::spawnLocked() {
     if (worker.life == Life::running) continue;
     worker.thread.join();  // it has left: nothing of ours is needed for its return
     if (!prepare(worker)) return false;
-    auto thread = sys::Thread::start([this, &worker] { run(worker); });
+    auto thread = startThread([this, &worker] { run(worker); });
     if (!thread) return false;
     worker.thread = std::move(*thread);
     worker.life = Life::running;
@@ -194,19 +206,32 @@ void Workers::lead(Worker& worker) {
     if (received.state == Channel::Received::State::ended) return endConnection(received.error);
     const auto waited = Clock::now() - free;
     const bool needed = adapt(worker, waited);
-    worker.placement.arrived(clientOf(worker.in.bytes().first(received.size)), waited);
+    const abi::InHeader header = peekHeader(worker.in.bytes().first(received.size));
+    const bool look = strayed(worker, header, waited);
     serveOne(worker, received.size);
+    if (look) busy(worker, [&] { worker.placement.look(static_cast<pid_t>(header.pid)); });
     if (!needed) handOver(worker);
     free = Clock::now();
   }
 }
 
-void Workers::serveOne(Worker& worker, size_t size) {
+template <typename Work>
+void Workers::busy(Worker& worker, Work&& work) {
   // Sequentially consistent together with the watchdog going to sleep: one of the two sees the other.
   worker.progress.fetch_add(1);
   if (watchAsleep_.load()) rouseWatchdog();
-  serve_(worker.in.bytes().first(size), worker.channel, worker.out.bytes(), inFlight_.slot(worker.index));
+  work();
   worker.progress.fetch_add(1, std::memory_order_release);
+}
+
+void Workers::serveOne(Worker& worker, size_t size) {
+  busy(worker, [&] { serve_(worker.in.bytes().first(size), worker.channel, worker.out.bytes(), inFlight_.slot(worker.index)); });
+}
+
+bool Workers::strayed(Worker& worker, const abi::InHeader& header, nanoseconds waited) {
+  // Data comes in large pieces, and a READ may be for execve(2), which a look would wait for.
+  if (header.opcode == abi::kRead || header.opcode == abi::kWrite) return false;
+  return worker.placement.arrived(static_cast<pid_t>(header.pid), waited);
 }
 
 bool Workers::adapt(Worker& worker, nanoseconds waited) {

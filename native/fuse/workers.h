@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "fuse/abi.h"
 #include "fuse/channel.h"
 #include "fuse/in_flight.h"
 #include "fuse/placement.h"
@@ -36,7 +37,7 @@ class Workers {
   using Serve =
       std::function<void(std::span<const std::byte> message, const Channel& channel, std::span<std::byte> spare, InFlight::Slot& slot)>;
 
-  Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize);
+  Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize, Placement::Machine machine = {});
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -70,7 +71,7 @@ class Workers {
     bool called = false;               // guarded by mu_: to take a reader's place
     bool heldUp = false;               // guarded by mu_: gave the reading away for the request it serves
     std::atomic<bool> reading{false};  // holds a reader's place
-    // Twice the number of requests begun, and one more while the last of them is served. The watchdog compares.
+    // Twice the number of requests (and looks) begun, and one more while the last of them goes on. The watchdog compares.
     std::atomic<uint64_t> progress{0};
     unsigned immediate = 0;  // of the worker's own thread: requests in a row that were there already
     Placement placement;     // of the worker's own thread
@@ -84,6 +85,11 @@ class Workers {
   // Reads and serves until the place is gone.
   void lead(Worker& worker);
   void serveOne(Worker& worker, size_t size);
+  // True when the worker shall look where the client of this message runs, after the answer.
+  bool strayed(Worker& worker, const abi::InHeader& header, std::chrono::nanoseconds waited);
+  // Runs what may take long as a request does: with the watchdog awake, so that somebody else reads meanwhile.
+  template <typename Work>
+  void busy(Worker& worker, Work&& work);
   // Keeps the number of readers fit for the queue. False: this reader is one too many.
   bool adapt(Worker& worker, std::chrono::nanoseconds waited);
   // Gives the worker's place to another thread, if it still has it.

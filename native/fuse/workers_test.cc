@@ -24,10 +24,10 @@ enum Deed : NodeId {
 // Workers whose requests can be held.
 class Bench {
  public:
-  explicit Bench(WorkerLimits limits)
+  explicit Bench(WorkerLimits limits, Placement::Machine machine = {})
       : workers_(
             kernel_.takeChannel(), [this](auto message, const Channel& from, auto, InFlight::Slot& slot) { serve(message, from, slot); },
-            inFlight_, limits, 65536) {
+            inFlight_, limits, 65536, std::move(machine)) {
     EXPECT(workers_.start([this](const std::string& reason) { ended_.set_value(reason); }).ok());
   }
   ~Bench() {
@@ -96,6 +96,39 @@ TEST("a request that blocks without a word loses its place to another thread wit
     bench.open(1);
     EXPECT_EQ(bench.kernel().receive(held).error, 0);
   }
+}
+
+TEST("a look for the client's core that blocks stops neither that client nor anybody else") {
+  std::counting_semaphore<100> gate{0};
+  std::atomic<unsigned> looking{0};
+  Bench bench({.threads = 2}, {.mine = [] { return 0U; },
+                               .of = [&](pid_t) -> std::optional<unsigned> {
+                                 ++looking;
+                                 gate.acquire();
+                                 return std::nullopt;
+                               },
+                               .move = [](unsigned) { return true; }});
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(300us);  // the rhythm of two cores
+    EXPECT_EQ(bench.kernel().receive(bench.kernel().send(abi::kGetattr, kQuick), 2000ms).error, 0);
+  }
+  EXPECT(looking > 0U);
+  gate.release(100);
+}
+
+TEST("the reader of a program's pages does not look, since its client may be in execve") {
+  std::atomic<unsigned> looking{0};
+  Bench bench({.threads = 2}, {.mine = [] { return 0U; },
+                               .of = [&](pid_t) -> std::optional<unsigned> {
+                                 ++looking;
+                                 return 0U;
+                               },
+                               .move = [](unsigned) { return true; }});
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(300us);
+    EXPECT_EQ(bench.kernel().call(abi::kRead, kQuick).error, 0);
+  }
+  EXPECT_EQ(looking.load(), 0U);
 }
 
 TEST("more blocked requests than threads allowed still leave one that reads") {

@@ -23,7 +23,15 @@ constexpr uint32_t kSecond = 1'000'000'000;
 // Seconds whose nanoseconds fit 63 bits with room for differences.
 constexpr int64_t kNarrowSeconds = 4'000'000'000;
 
-enum HeadFlag : uint8_t { kFull = 1, kOpaque = 2, kRedirected = 4, kXattrWhiteouts = 8, kWhiteoutFiles = 16, kDirXattrs = 32 };
+enum HeadFlag : uint8_t {
+  kFull = 1,
+  kOpaque = 2,
+  kRedirected = 4,
+  kXattrWhiteouts = 8,
+  kWhiteoutFiles = 16,
+  kDirXattrs = 32,
+  kPartsElsewhere = 64
+};
 enum EntryFlag : uint8_t {
   kWhiteout = 1,
   kXattrs = 2,
@@ -159,6 +167,7 @@ void writeHead(ByteWriter& out, const RecordHead& head, size_t count) {
   setFlag(flags, kXattrWhiteouts, head.xattrWhiteouts);
   setFlag(flags, kWhiteoutFiles, head.holdsWhiteoutFiles);
   setFlag(flags, kDirXattrs, head.full && head.hasXattrs);
+  setFlag(flags, kPartsElsewhere, head.full && head.partsElsewhere);
   out.byte(kDirRecordVersion);
   out.byte(flags);
   out.number(head.ino);
@@ -268,13 +277,14 @@ bool DirRecord::readHead() {
   if (ByteReader(std::string_view(bytes_).substr(covered.size())).fixed64() != xxh64(covered)) return false;
   ByteReader in(covered.substr(1));
   const uint8_t flags = in.byte();
-  if ((flags & ~0x3fU) != 0) return false;
+  if ((flags & ~0x7fU) != 0) return false;
   head_.full = (flags & kFull) != 0;
   head_.opaque = (flags & kOpaque) != 0;
   head_.redirected = (flags & kRedirected) != 0;
   head_.xattrWhiteouts = (flags & kXattrWhiteouts) != 0;
   head_.holdsWhiteoutFiles = (flags & kWhiteoutFiles) != 0;
   head_.hasXattrs = (flags & kDirXattrs) != 0;
+  head_.partsElsewhere = (flags & kPartsElsewhere) != 0;
   head_.ino = in.number();
   head_.mtime = readTime(in);
   head_.ctime = readTime(in);

@@ -49,6 +49,8 @@ struct RecordHead {
   bool xattrWhiteouts = false;      // files in it may be xattr whiteouts
   bool holdsWhiteoutFiles = false;  // some name marks a deletion of another
   bool hasXattrs = false;           // of full records: the directory itself has some
+  bool partsElsewhere = false;      // of full records: it was moved, or may hold copies of what other layers have; for
+                                    // checks alone, a union asks the layer
   uint64_t ino = 0;
   RecordTime mtime, ctime;
   uint32_t blksize = 4096;      // of full records

@@ -114,6 +114,7 @@ DirRecordContents randomContents(std::mt19937_64& random, size_t count, bool ful
   const auto below = [&random](uint64_t limit) { return random() % limit; };
   DirRecordContents contents{head(full), {}};
   contents.head.ino = random();
+  contents.head.partsElsewhere = full && below(2) == 0;
   std::map<std::string, bool> names;
   while (names.size() < count) {
     std::string name;

@@ -68,11 +68,17 @@ bool isXattrWhiteout(At at, const sys::Stat& stat) {
   return sys::getXattr(at, "trusted.overlay.whiteout").ok() || sys::getXattr(at, "user.overlay.whiteout").ok();
 }
 
-Result<DirMarks> readDirMarks(int dir) {
+bool isMetacopy(At at, const sys::Stat& stat, bool mayHoldCopies) {
+  constexpr uint64_t kBlock = 512;
+  if (!stat.isRegular() || stat.size == 0 || (!mayHoldCopies && stat.blocks >= (stat.size + kBlock - 1) / kBlock)) return false;
+  return sys::getXattr(at, "trusted.overlay.metacopy").ok() || sys::getXattr(at, "user.overlay.metacopy").ok();
+}
+
+Result<DirMarks> readDirMarks(int dir, bool mayMerge) {
   DirMarks marks;
   TRY_ASSIGN(const std::string names, sys::listXattr({dir, ""}));
   if (!names.empty()) readXattrMarks(dir, names, marks);
-  if (!marks.opaque) marks.opaque = sys::exists({dir, kOpaqueFile});
+  if (!marks.opaque && mayMerge) marks.opaque = sys::exists({dir, kOpaqueFile});
   return marks;
 }
 

@@ -4,6 +4,8 @@
 //               directory whose opaque xattr is `x` (kernel 6.7, composefs)
 //   opaque      xattr trusted.overlay.opaque | user.overlay.opaque | user.fuseoverlayfs.opaque = `y` | file `.wh..wh..opq`
 //   origin      xattr overlay.origin: the lower file a copy was made of, as kernel overlayfs encodes it (struct ovl_fb)
+//   redirect    xattr overlay.redirect: a directory whose lower part has another name | recognized, never written
+//   metacopy    xattr overlay.metacopy: a file whose data lies below                    | the same
 //   impure      xattr overlay.impure = `y`: the upper directory holds copies, whose inode numbers come from their origins
 // Source: Documentation/filesystems/overlayfs.rst, fs/overlayfs/{namei,util,copy_up}.c, OCI image-spec layer.md.
 #pragma once
@@ -39,6 +41,11 @@ bool isWhiteoutDevice(const sys::Stat& stat);
 // Only to be asked in a directory whose marks say mayHoldXattrWhiteouts.
 bool isXattrWhiteout(At at, const sys::Stat& stat);
 
+// A regular file without its data: that lies in a layer below (kernel overlayfs with metacopy=on). `mayHoldCopies` says
+// that the file's directory is impure, as the kernel marks what it copies into; elsewhere a file that has its data is
+// told by its blocks, without a question.
+bool isMetacopy(At at, const sys::Stat& stat, bool mayHoldCopies);
+
 // What the marks of one real directory say.
 struct DirMarks {
   bool opaque = false;
@@ -46,8 +53,8 @@ struct DirMarks {
   bool impure = false;
   bool redirected = false;  // overlay.redirect: its lower part lies elsewhere (kernel overlayfs with redirect_dir=on)
 };
-// `dir` is open for reading or O_PATH.
-Result<DirMarks> readDirMarks(int dir);
+// `dir` is open for reading or O_PATH. Where it merges with nothing, whether it is opaque need not be known.
+Result<DirMarks> readDirMarks(int dir, bool mayMerge = true);
 
 // EOPNOTSUPP and the like are passed on; with XattrSpace::none the opaque mark is the marker file.
 Status setOpaque(int dir, XattrSpace space);

@@ -42,6 +42,27 @@ struct Parent {
   CName name;
 };
 
+// The inode is known by the copy that is about to be published, unless that fails. A copy the table does not know would
+// be another file for whoever looks it up.
+class PublishedKey {
+ public:
+  PublishedKey(OverlayState& state, Inode& inode, const sys::Stat& copy) : state_(state), inode_(inode), key_(keyOf(kUpperLayer, copy)) {
+    state.table.addKey(inode, key_);
+  }
+  ~PublishedKey() {
+    if (!kept_) state_.table.dropKey(inode_, key_);
+  }
+  void keep() { kept_ = true; }
+  PublishedKey(const PublishedKey&) = delete;
+  PublishedKey& operator=(const PublishedKey&) = delete;
+
+ private:
+  OverlayState& state_;
+  Inode& inode_;
+  const RealKey key_;
+  bool kept_ = false;
+};
+
 Result<Parent> parentOfDir(Inode& dir) {
   const std::lock_guard lock(dir.mu);
   if (dir.links.empty() || dir.dir->removed) return Errno(ENOENT);
@@ -57,31 +78,37 @@ Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& n
   TRY_ASSIGN(const sys::Stat stat, sys::stat({source->get(), ""}));
   const std::string staged = state.work().newName();
   TRY(sys::mkdir(state.work().at(staged), 0700));
-  const auto fill = [&]() -> Result<Fd> {
-    TRY_ASSIGN(Fd made, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
-    TRY(markOrigin(state, {source->get(), ""}, stat, lower, {made.get(), ""}));
-    TRY(copyMetadata({source->get(), ""}, stat, {made.get(), ""}));
+  d.layers.reserve(d.layers.size() + 1);  // what is published must be known, also without memory
+  FdRef made;
+  const auto fill = [&]() -> Result<sys::Stat> {
+    TRY_ASSIGN(Fd opened, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
+    made = std::make_shared<const Fd>(std::move(opened));
+    TRY(markOrigin(state, {source->get(), ""}, stat, lower, {made->get(), ""}));
+    TRY(copyMetadata({source->get(), ""}, stat, {made->get(), ""}));
     TRY_ASSIGN(const FdRef target, dirFd(state, parent, kUpperLayer));
     const KeepTimes times(target->get());
     TRY(markImpure(state, parent));
+    TRY_ASSIGN(const sys::Stat upper, sys::stat({made->get(), ""}));
+    PublishedKey key(state, dir, upper);
     TRY(state.work().publish(staged, {target->get(), name.c_str()}, UpperName::absent, true));
-    return made;
+    key.keep();
+    return upper;
   };
-  auto made = fill();
-  if (!made.ok()) {
+  const auto published = fill();
+  if (!published.ok()) {
     state.work().discard(staged);
-    return made.error();
+    return published.error();
   }
-  TRY_ASSIGN(const sys::Stat upper, sys::stat({made->get(), ""}));
-  state.table.addKey(dir, keyOf(kUpperLayer, upper));
+  const sys::Stat& upper = *published;
   d.layers.insert(d.layers.begin(), kUpperLayer);
-  state.dirFds.put({dir.id, kUpperLayer}, {std::make_shared<const Fd>(std::move(*made)), false});
   dir.layer.store(kUpperLayer, std::memory_order_release);
   d.hasUpper = true;
   d.merged = true;
+  const IndexGuard index(state, parent);
   state.noteStale(dir);
   state.noteStale(parent);
-  indexPresent(parent, name.view(), S_IFDIR, upper.ino, true, d.layers);
+  indexPresent(state, parent, name.view(), S_IFDIR, upper.ino, true, d.layers);
+  state.dirFds.put({dir.id, kUpperLayer}, {std::move(made), false});
   return success();
 }
 
@@ -197,7 +224,6 @@ Result<Staged> stageSpecial(OverlayState& state, const Source& source) {
 
 // The inode's real file is `upper` now. Precondition: the lock of the directory that got the name, or no name at all.
 void becomeUpper(OverlayState& state, const InodeRef& inode, const sys::Stat& lower, const sys::Stat& upper, const Parent* where) {
-  state.table.addKey(*inode, keyOf(kUpperLayer, upper));
   {
     const std::lock_guard lock(inode->mu);
     inode->upperIno = upper.ino;
@@ -209,10 +235,7 @@ void becomeUpper(OverlayState& state, const InodeRef& inode, const sys::Stat& lo
   }
   state.dataFds.drop({inode->id, 0});
   state.copyUps.fetch_add(1, std::memory_order_relaxed);
-  if (lower.nlink > 1) {
-    keep(state, inode);
-    noteUnsettled(state, inode);
-  }
+  if (lower.nlink > 1) noteUnsettled(state, inode);
 }
 
 std::optional<Parent> liveName(Inode& inode) {
@@ -240,6 +263,7 @@ Status publishOrphan(OverlayState& state, const InodeRef& inode, const Source& s
     inode->pin = std::make_shared<const Fd>(std::move(pin));
   }
   state.pins.fetch_add(1, std::memory_order_relaxed);
+  state.table.addKey(*inode, keyOf(kUpperLayer, upper));
   becomeUpper(state, inode, source.stat, upper, nullptr);
   const std::lock_guard lock(inode->mu);
   inode->nlinkDelta = 0;
@@ -248,6 +272,7 @@ Status publishOrphan(OverlayState& state, const InodeRef& inode, const Source& s
 
 Status publishFile(OverlayState& state, const InodeRef& inode, const Source& source, Staged& staged) {
   const TreeLock tree(state.renameMu);
+  if (source.stat.nlink > 1) keep(state, inode);  // its other names must lead to the copy
   std::optional<Parent> where;
   std::unique_lock<std::shared_mutex> lock;
   for (;;) {
@@ -260,6 +285,9 @@ Status publishFile(OverlayState& state, const InodeRef& inode, const Source& sou
   }
   TRY_ASSIGN(const FdRef dir, dirFd(state, *where->dir, kUpperLayer));
   const At target{dir->get(), where->name.c_str()};
+  const IndexGuard index(state, *where->dir);
+  TRY_ASSIGN(sys::Stat upper, sys::stat({staged.file.get(), ""}));
+  PublishedKey key(state, *inode, upper);
   {
     const KeepTimes times(dir->get());
     TRY(markImpure(state, *where->dir));
@@ -269,10 +297,11 @@ Status publishFile(OverlayState& state, const InodeRef& inode, const Source& sou
       TRY(state.work().publish(staged.name, target, UpperName::absent, false));
     }
   }
-  TRY_ASSIGN(const sys::Stat upper, sys::stat({staged.file.get(), ""}));
+  key.keep();
+  upper.nlink = 1;
   becomeUpper(state, inode, source.stat, upper, &*where);
   state.noteStale(*where->dir);
-  indexPresent(*where->dir, where->name.view(), source.stat.mode, upper.ino, true);
+  indexPresent(state, *where->dir, where->name.view(), source.stat.mode, upper.ino, true);
   return success();
 }
 
@@ -321,10 +350,47 @@ Status giveNewIdentity(OverlayState& state, const InodeRef& inode) {
   return success();
 }
 
+namespace {
+
+// A lower's directory that was removed and is still open gets a copy without a name, for what changes its attributes.
+// Precondition: renameMu held.
+Status copyUpRemovedDir(OverlayState& state, Inode& dir) {
+  const std::unique_lock lock(dir.dir->mu);
+  if (dir.dir->hasUpper) return success();
+  sys::actAsSelf();
+  TRY_ASSIGN(const FdRef source, dirFd(state, dir, dir.dir->layers.front()));
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({source->get(), ""}));
+  const std::string staged = state.work().newName();
+  TRY(sys::mkdir(state.work().at(staged), 0700));
+  const auto fill = [&]() -> Result<Fd> {
+    TRY_ASSIGN(Fd made, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
+    TRY(copyMetadata({source->get(), ""}, stat, {made.get(), ""}));
+    return made;
+  };
+  auto made = fill();
+  state.work().discard(staged);
+  TRY(made);
+  FdRef pin = std::make_shared<const Fd>(std::move(*made));
+  dir.dir->layers.insert(dir.dir->layers.begin(), kUpperLayer);
+  {
+    const std::lock_guard leaf(dir.mu);
+    dir.pin = std::move(pin);
+  }
+  state.pins.fetch_add(1, std::memory_order_relaxed);
+  dir.layer.store(kUpperLayer, std::memory_order_release);
+  dir.dir->hasUpper = true;
+  return success();
+}
+
+}  // namespace
+
 Status copyUp(OverlayState& state, const Caller& caller, const InodeRef& inode) {
   if (!inode->isDir()) return copyUpFile(state, caller, inode);
+  TRY(state.requireWritable());
   const TreeLock tree(state.renameMu);
-  return copyUpDir(state, *inode);
+  const auto copied = copyUpDir(state, *inode);
+  if (!copied.failsWith(ENOENT) || !inode->dir->removed) return copied;
+  return state.noteUpper(copyUpRemovedDir(state, *inode), "copy-up of a directory");
 }
 
 }  // namespace unionfs

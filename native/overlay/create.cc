@@ -85,6 +85,7 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *dir));
   const std::unique_lock lock(dir->dir->mu);
+  const IndexGuard index(state, *dir);
   if (dir->dir->removed) return Errno(ENOENT);
   TRY_ASSIGN(const NameView view, viewName(state, *dir, name));
   if (view.found) return Errno(EEXIST);
@@ -97,7 +98,7 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
   }
   TRY_ASSIGN(const sys::Stat stat, sys::stat(target));
   const bool hidesLower = view.upper != UpperName::absent;
-  indexPresent(*dir, name.view(), stat.mode, stat.ino, hidesLower);
+  indexPresent(state, *dir, name.view(), stat.mode, stat.ino, hidesLower);
   return entryFor(state, *dir, name, freshResolution(stat));
 }
 
@@ -181,6 +182,7 @@ Result<Entry> Overlay::link(const Caller& caller, NodeId node, NodeId newParent,
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *dir));
   const std::unique_lock lock(dir->dir->mu);
+  const IndexGuard index(state, *dir);
   if (dir->dir->removed) return Errno(ENOENT);
   TRY_ASSIGN(const NameView view, viewName(state, *dir, name));
   if (view.found) return Errno(EEXIST);
@@ -191,7 +193,7 @@ Result<Entry> Overlay::link(const Caller& caller, NodeId node, NodeId newParent,
   if (inode->ino != composeIno(state, kUpperLayer, inode->upperIno)) TRY(markImpure(state, *dir));
   TRY(state.noteUpper(linkInto(state, *inode, target, view.upper), "link"));
   TRY_ASSIGN(const sys::Stat stat, sys::stat(target));
-  indexPresent(*dir, name.view(), stat.mode, stat.ino, view.upper != UpperName::absent);
+  indexPresent(state, *dir, name.view(), stat.mode, stat.ino, view.upper != UpperName::absent);
   auto entry = entryFor(state, *dir, name, freshResolution(stat));
   unpin(state, *inode);
   return entry;

@@ -18,8 +18,10 @@ void FdCache::put(FdKey key, CachedFd value) {
     replaced = std::exchange(it->second->value, std::move(value));
     return;
   }
-  recent_.push_front({key, std::move(value)});
-  slots_[key] = recent_.begin();
+  std::list<Slot> fresh;
+  fresh.push_front({key, std::move(value)});
+  slots_[key] = fresh.begin();  // needs memory, so that the list stays as it is if there is none
+  recent_.splice(recent_.begin(), fresh);
   while (slots_.size() > capacity_) {
     slots_.erase(recent_.back().key);
     evicted.splice(evicted.begin(), recent_, std::prev(recent_.end()));

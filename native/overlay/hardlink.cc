@@ -1,5 +1,8 @@
 #include "overlay/hardlink.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "base/log.h"
 #include "overlay/copy_up.h"
 #include "overlay/keep_times.h"
@@ -42,6 +45,7 @@ Status giveName(OverlayState& state, Inode& inode, const Missing& missing) {
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *missing.parent));
   const std::unique_lock lock(missing.parent->dir->mu);
+  const IndexGuard index(state, *missing.parent);
   TRY_ASSIGN(const NameView view, viewName(state, *missing.parent, missing.name));
   if (!view.found || view.found->top == kUpperLayer) return Errno(ENOENT);
   TRY_ASSIGN(const FdRef dir, dirFd(state, *missing.parent, kUpperLayer));
@@ -50,7 +54,7 @@ Status giveName(OverlayState& state, Inode& inode, const Missing& missing) {
   TRY(withPlace(state, inode, [&](At at) { return sys::link(at, {dir->get(), missing.name.c_str()}); }));
   markInUpper(inode, missing);
   state.noteStale(*missing.parent);
-  indexPresent(*missing.parent, missing.name.view(), inode.type, inode.upperIno, true);
+  indexPresent(state, *missing.parent, missing.name.view(), inode.type, inode.upperIno, true);
   return success();
 }
 
@@ -62,7 +66,37 @@ void noteUnsettled(OverlayState& state, const InodeRef& inode) {
   state.hasUnsettled.store(true, std::memory_order_release);
 }
 
-Status settleHardlinks(OverlayState& state) {
+namespace {
+
+// A lookup of another name of the file may come at any moment, and an upper that refuses may do so for long. What fails
+// once is tried at the next occasion; the pauses begin with the second failure.
+constexpr std::chrono::milliseconds kFirstPause{100}, kLongestPause{60'000};
+
+bool isDue(OverlayState& state, const Inode& inode) {
+  if (!state.hasUnsettleable.load(std::memory_order_acquire)) return true;
+  const std::lock_guard lock(state.unsettledMu);
+  const auto failure = state.unsettleable.find(inode.id);
+  return failure == state.unsettleable.end() || std::chrono::steady_clock::now() >= failure->second.nextTry;
+}
+
+void noteFailure(OverlayState& state, const Inode& inode, Errno error) {
+  unsigned count = 0;
+  {
+    const std::lock_guard lock(state.unsettledMu);
+    SettlingFailure& failure = state.unsettleable[inode.id];
+    state.hasUnsettleable.store(true, std::memory_order_release);
+    count = ++failure.count;
+    if (count > 1)
+      failure.nextTry = std::chrono::steady_clock::now() + std::min(kLongestPause, kFirstPause * (1U << std::min(count - 2, 10U)));
+  }
+  if (count > 1) return;
+  log::write(log::Level::warn, "a hard link could not be given to the upper; it is tried again at growing intervals",
+             {{"ino", inode.ino}, {"errno", error.value()}});
+}
+
+}  // namespace
+
+Status settleHardlinks(OverlayState& state, Settling urgency) {
   Status last = success();
   if (!state.hasUnsettled.load(std::memory_order_acquire)) return last;
   std::vector<InodeRef> todo;
@@ -72,12 +106,23 @@ Status settleHardlinks(OverlayState& state) {
     state.hasUnsettled.store(false, std::memory_order_relaxed);
   }
   for (const auto& inode : todo) {
+    if (urgency == Settling::whenDue && !isDue(state, *inode)) continue;  // the next lookup of a name notes it again
     const auto settled = settleNow(state, inode);
-    if (settled.ok()) continue;
-    log::write(log::Level::warn, "a hard link could not be given to the upper", {{"ino", inode->ino}, {"errno", settled.error().value()}});
-    last = settled;
+    if (settled.ok()) {
+      forgetSettling(state, *inode);
+    } else {
+      noteFailure(state, *inode, settled.error());
+      last = settled;
+    }
   }
   return last;
+}
+
+void forgetSettling(OverlayState& state, const Inode& inode) noexcept {
+  if (!state.hasUnsettleable.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(state.unsettledMu);
+  state.unsettleable.erase(inode.id);
+  state.hasUnsettleable.store(!state.unsettleable.empty(), std::memory_order_release);
 }
 
 Status settleNow(OverlayState& state, const InodeRef& inode) {
@@ -89,6 +134,12 @@ Status settleNow(OverlayState& state, const InodeRef& inode) {
     TRY(given);
   }
   return success();
+}
+
+Status giveUpperName(OverlayState& state, const InodeRef& inode, const InodeRef& parent, const CName& name) {
+  sys::actAsSelf();
+  const auto given = giveName(state, *inode, {parent, name});
+  return given.failsWith(ENOENT) ? success() : given;
 }
 
 void keep(OverlayState& state, const InodeRef& inode) {

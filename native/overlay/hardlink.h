@@ -6,20 +6,33 @@
 // looks up, Inode::nlinkDelta keeps the link count right.
 #pragma once
 
-#include "overlay/state.h"
+#include "overlay/locate.h"
 
 namespace unionfs {
 
 // Remembers that `inode` may have names the upper lacks.
 void noteUnsettled(OverlayState& state, const InodeRef& inode);
 
-// Gives those names to the upper. Call with no lock held; cheap when there is nothing to do. A failure is logged and
-// leaves the view right for this mount; the last one is returned, for those who cannot go on without.
-Status settleHardlinks(OverlayState& state);
+// Whether a hard link that could not be given its names a moment ago is tried again.
+enum class Settling {
+  whenDue,  // after a pause that doubles with each failure
+  now,      // the verb cannot go on without
+};
+
+// Gives those names to the upper. Call with no lock held; cheap when there is nothing to do. A failure leaves the view
+// right for this mount; the first of a series is logged. The last one is returned.
+Status settleHardlinks(OverlayState& state, Settling urgency = Settling::whenDue);
+
+// The inode goes, and what is known of its failures.
+void forgetSettling(OverlayState& state, const Inode& inode) noexcept;
 
 // Makes the other known names of `inode` upper names now, before its one upper name goes.
 // Precondition: no lock held.
 Status settleNow(OverlayState& state, const InodeRef& inode);
+
+// Gives the upper this one name of `inode`, which was copied up under another. Does nothing when either went meanwhile.
+// Precondition: no lock held.
+Status giveUpperName(OverlayState& state, const InodeRef& inode, const InodeRef& parent, const CName& name);
 
 // The inode holds state a new lookup could not find: it stays known until the mount ends.
 void keep(OverlayState& state, const InodeRef& inode);

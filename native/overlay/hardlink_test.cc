@@ -1,7 +1,11 @@
 #include "overlay/hardlink.h"
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
+#include "base/log.h"
+#include "sys/fault.h"
 #include "testing/layer_fixture.h"
 #include "testing/merged_view.h"
 #include "testing/test.h"
@@ -122,6 +126,78 @@ TEST("a new name of a lower file is of the same inode, and the lower is not touc
   EXPECT_EQ(view.read("f"), "news");
   EXPECT_EQ(layers.dumpLower(), "f = text\n");
   EXPECT_EQ(fs::hard_link_count(layers.lowerPath() / "f"), 1U);
+}
+
+// Counts records about hard links while it lives.
+class SettlingRecords {
+ public:
+  SettlingRecords() {
+    log::setSink([this](const log::Record& record) { count_ += record.message.starts_with("a hard link") ? 1 : 0; });
+  }
+  ~SettlingRecords() { log::setSink(nullptr); }
+  [[nodiscard]] unsigned count() const { return count_; }
+
+ private:
+  unsigned count_ = 0;
+};
+
+// A lower file f with a second name g.
+struct LinkedLower {
+  LinkedLower() {
+    layers.lower("f = text");
+    fs::create_hard_link(layers.lowerPath() / "f", layers.lowerPath() / "g");
+    overlay = layers.open();
+  }
+  // A lookup of g whose first change of the upper fails.
+  bool lookupWithoutSpace(MergedView& view, uint64_t& changes) {
+    fault::arm({.effect = fault::Effect::fail, .at = 1, .error = ENOSPC});
+    const bool found = view.lookup(kRootNode, "g").has_value();
+    changes = fault::passed();
+    fault::disarm();
+    return found;
+  }
+  LayerFixture layers;
+  std::shared_ptr<Overlay> overlay;
+};
+
+TEST("a name the upper refuses is tried again at growing intervals, with one record, and is right all the while") {
+  const SettlingRecords records;
+  LinkedLower refused;
+  REQUIRE(refused.overlay);
+  MergedView view(*refused.overlay);
+  EXPECT(writeText(view, "f", "news").ok());
+  unsigned tries = 0;
+  for (unsigned i = 0; i < 200; ++i) {
+    uint64_t changes = 0;
+    EXPECT(refused.lookupWithoutSpace(view, changes));
+    tries += changes > 0 ? 1 : 0;
+  }
+  EXPECT(tries >= 2 && tries <= 6);
+  EXPECT_EQ(records.count(), 1U);
+  EXPECT_EQ(view.read("f"), "news");
+  EXPECT_EQ(view.attr("f").nlink, 2U);
+  EXPECT_EQ(refused.layers.dumpUpper(), "f = news\n");
+  // The upper takes links again: a verb that needs the name does not wait for the interval.
+  EXPECT(refused.overlay->rename(kRoot, kRootNode, "g", kRootNode, "h", RenameMode::replace).ok());
+  EXPECT_EQ(view.read("h"), "news");
+  EXPECT_EQ(refused.layers.dumpUpper(), "f = news\ng whiteout\nh = news\n");
+}
+
+TEST("a name that could not be given to the upper comes to it when the interval is over") {
+  const SettlingRecords records;
+  LinkedLower refused;
+  REQUIRE(refused.overlay);
+  MergedView view(*refused.overlay);
+  EXPECT(writeText(view, "f", "news").ok());
+  uint64_t changes = 0;
+  for (const bool tried : {true, true, false}) {
+    EXPECT(refused.lookupWithoutSpace(view, changes));
+    EXPECT_EQ(changes > 0, tried);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  view.node("g");
+  EXPECT_EQ(refused.layers.dumpUpper(), "f = news\ng = news\n");
+  EXPECT_EQ(view.attr("g").nlink, 2U);
 }
 
 TEST("a directory gets no second name, and a taken name no file") {

@@ -79,11 +79,14 @@ struct DirState {
 
   // Guarded by mu.
   std::vector<LayerIndex> layers;           // that have the directory, top first
+  std::vector<LayerIndex> impureLowers;     // of them, lowers that hold copies, as uppers of earlier times
   std::vector<LayerIndex> xattrWhiteoutIn;  // of them, those whose files may be xattr whiteouts
   std::unique_ptr<DirIndex> index;          // null until it pays to read the directory
   KnownRecords known;                       // begun before anybody sees the directory; its slots guard themselves
+  size_t indexBytes = 0;                    // what the budget knows the index to weigh
   std::atomic<uint32_t> probed{0};          // what lookups without an index have cost (listing.cc)
   std::atomic<uint32_t> readingCost{0};     // what reading the directory would cost; 0: not yet estimated
+  std::atomic<uint64_t> indexUsed{0};       // when the index was last used (listing_budget.h)
 
   // Set under mu, read without: they only go from false to true.
   std::atomic<bool> hasUpper{false};

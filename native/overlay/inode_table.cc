@@ -54,11 +54,16 @@ InodeTable::Made InodeTable::findOrCreate(const RealKey& key, mode_t type, uint6
   const std::lock_guard lock(mu_);
   const auto [it, created] = byKey_.try_emplace(key, nullptr);
   if (created) {
-    auto inode = std::make_unique<Inode>(*this, nextId_++, type, ino, layer);
-    inode->keys_.push_back(key);
-    initialize(*inode);
-    byId_.emplace(inode->id, inode.get());
-    it->second = inode.release();
+    try {
+      auto inode = std::make_unique<Inode>(*this, nextId_++, type, ino, layer);
+      inode->keys_.push_back(key);
+      initialize(*inode);
+      byId_.emplace(inode->id, inode.get());
+      it->second = inode.release();
+    } catch (...) {
+      byKey_.erase(it);
+      throw;
+    }
     peak_ = std::max<uint64_t>(peak_, byId_.size());
   }
   it->second->refs_.fetch_add(1, std::memory_order_relaxed);
@@ -67,6 +72,7 @@ InodeTable::Made InodeTable::findOrCreate(const RealKey& key, mode_t type, uint6
 
 void InodeTable::addKey(Inode& inode, const RealKey& key) {
   const std::lock_guard lock(mu_);
+  inode.keys_.reserve(inode.keys_.size() + 1);  // an entry of byKey_ must not be left without its record here
   byKey_[key] = &inode;
   inode.keys_.push_back(key);
 }

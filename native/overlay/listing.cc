@@ -3,7 +3,9 @@
 #include <dirent.h>
 
 #include <algorithm>
+#include <exception>
 
+#include "base/log.h"
 #include "layer/marker.h"
 #include "overlay/recall.h"
 #include "sys/dir.h"
@@ -75,7 +77,10 @@ Status loadIndex(OverlayState& state, Inode& dir) {
     if (!read.ok()) return read.failsWith(EBADF) ? Errno(EACCES) : read.error();
     learner.finish(dir);
   }
-  d.index = std::make_unique<DirIndex>(builder.finish());
+  auto index = std::make_unique<DirIndex>(builder.finish());
+  d.indexBytes = index->bytes();
+  state.listings.account(dir.id, d.indexBytes, d.indexUsed);
+  d.index = std::move(index);
   return success();
 }
 
@@ -108,22 +113,43 @@ bool indexPays(OverlayState& state, Inode& dir) {
   return d.readingCost != kUnreadable && d.readingCost <= probed + 4 * probe;
 }
 
-void enforceBudget(OverlayState& state, Inode& dir, size_t bytes) {
-  for (const NodeId victim : state.listings.account(dir.id, bytes)) {
+void enforceBudget(OverlayState& state, const Inode& inUse) {
+  const TreeLock tree(state.renameMu);
+  for (const NodeId victim : state.listings.victims(inUse.id)) {
     const auto inode = state.table.find(victim);
-    if (!inode.ok()) {
-      state.listings.account(victim, 0);
-      continue;
-    }
+    if (!inode.ok()) continue;  // it went meanwhile, and its index with it
     const std::unique_lock lock((*inode)->dir->mu, std::try_to_lock);
     if (!lock) continue;
-    (*inode)->dir->index.reset();
+    dropIndex(state, **inode);
     (*inode)->dir->probed = 0;
-    state.listings.account(victim, 0);
   }
 }
 
-void indexPresent(Inode& dir, Name name, mode_t type, uint64_t realIno, bool lowerShows, std::span<const LayerIndex> layers) {
+void dropIndex(OverlayState& state, Inode& dir) noexcept {
+  dir.dir->index.reset();
+  state.listings.drop(dir.id);
+}
+
+namespace {
+
+void remember(OverlayState& state, Inode& dir, Name name, const IndexEntry& facts, std::span<const LayerIndex> layers) noexcept {
+  DirState& d = *dir.dir;
+  try {
+    d.index->put(name, facts, layers);
+    const size_t bytes = d.index->bytes();
+    if (bytes == d.indexBytes) return;
+    state.listings.account(dir.id, bytes, d.indexUsed);
+    d.indexBytes = bytes;
+  } catch (const std::exception& error) {
+    dropIndex(state, dir);
+    log::write(log::Level::warn, "a directory's index is dropped", {{"node", dir.id}, {"why", error.what()}});
+  }
+}
+
+}  // namespace
+
+void indexPresent(OverlayState& state, Inode& dir, Name name, mode_t type, uint64_t realIno, bool lowerShows,
+                  std::span<const LayerIndex> layers) {
   DirState& d = *dir.dir;
   if (!d.index) return;
   IndexEntry facts;
@@ -136,17 +162,17 @@ void indexPresent(Inode& dir, Name name, mode_t type, uint64_t realIno, bool low
     facts.lowerIno = known->lowerIno != 0 ? known->lowerIno : known->ino;
     facts.lowerTop = known->lowerIno != 0 ? known->lowerTop : known->top;
   }
-  d.index->put(name, facts, layers);
+  remember(state, dir, name, facts, layers);
 }
 
-void indexRemoved(Inode& dir, Name name, WhiteoutForm form, bool whiteout, bool lowerShows) {
+void indexRemoved(OverlayState& state, Inode& dir, Name name, WhiteoutForm form, bool whiteout, bool lowerShows) {
   DirState& d = *dir.dir;
   if (!d.index) return;
   IndexEntry facts;
   facts.set(IndexEntry::kInLower, lowerShows);
   facts.set(IndexEntry::kUpperWhiteoutDevice, whiteout && form == WhiteoutForm::device);
   facts.set(IndexEntry::kUpperWhiteoutFile, whiteout && form == WhiteoutForm::file);
-  d.index->put(name, facts);
+  remember(state, dir, name, facts, {});
 }
 
 }  // namespace unionfs

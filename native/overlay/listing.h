@@ -1,6 +1,8 @@
 // listing.h - reading a merged directory into its index, when that pays, and keeping the indexes within bounds.
 #pragma once
 
+#include <exception>
+
 #include "overlay/locate.h"
 
 namespace unionfs {
@@ -15,11 +17,33 @@ inline constexpr uint32_t kUnreadable = UINT32_MAX;
 // Precondition: dir.dir->mu held, shared or exclusive.
 bool indexPays(OverlayState& state, Inode& dir);
 
-// Drops what is over the budget. Call with no directory lock held.
-void enforceBudget(OverlayState& state, Inode& dir, size_t bytes);
+// Drops indexes until the rest is within the budget; that of `inUse` stays. Call with no lock held.
+void enforceBudget(OverlayState& state, const Inode& inUse);
 
-// What changes of the upper mean for an index that is loaded; nothing otherwise. Precondition: mu held exclusive.
-void indexPresent(Inode& dir, Name name, mode_t type, uint64_t realIno, bool lowerShows, std::span<const LayerIndex> layers = {});
-void indexRemoved(Inode& dir, Name name, WhiteoutForm form, bool whiteout, bool lowerShows);
+// Forgets the index of a directory. Precondition: mu held exclusive.
+void dropIndex(OverlayState& state, Inode& dir) noexcept;
+
+// An exception that ends a verb may come between a change on disk and the index's knowing of it: the index is then
+// forgotten. Held by every verb that changes a directory, within its lock.
+class IndexGuard {
+ public:
+  IndexGuard(OverlayState& state, Inode& dir) : state_(state), dir_(dir), exceptions_(std::uncaught_exceptions()) {}
+  ~IndexGuard() {
+    if (std::uncaught_exceptions() > exceptions_) dropIndex(state_, dir_);
+  }
+  IndexGuard(const IndexGuard&) = delete;
+  IndexGuard& operator=(const IndexGuard&) = delete;
+
+ private:
+  OverlayState& state_;
+  Inode& dir_;
+  int exceptions_;
+};
+
+// What changes of the upper mean for an index that is loaded; nothing otherwise. An index that finds no memory for
+// them is forgotten. Precondition: mu held exclusive.
+void indexPresent(OverlayState& state, Inode& dir, Name name, mode_t type, uint64_t realIno, bool lowerShows,
+                  std::span<const LayerIndex> layers = {});
+void indexRemoved(OverlayState& state, Inode& dir, Name name, WhiteoutForm form, bool whiteout, bool lowerShows);
 
 }  // namespace unionfs

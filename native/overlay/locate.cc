@@ -99,6 +99,21 @@ Result<Place> placeOf(OverlayState& state, Inode& inode) {
   return Place{std::move(fd), std::move(name)};
 }
 
+std::string pathOf(Inode& dir, Name name) {
+  std::string path(name);
+  for (InodeRef current = InodeRef::of(dir); current->id != kRootNode;) {
+    InodeRef parent;
+    {
+      const std::lock_guard lock(current->mu);
+      if (current->links.empty()) break;
+      path.insert(0, current->links.front().name + "/");
+      parent = current->links.front().parent;
+    }
+    current = std::move(parent);
+  }
+  return path;
+}
+
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
   return withPlace(state, inode, [&inode](At at) -> Result<sys::Stat> {
     TRY_ASSIGN(const sys::Stat stat, sys::stat(at));

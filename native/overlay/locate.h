@@ -57,4 +57,7 @@ auto withPlace(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{
 // stat of the top real file; a name that meanwhile means another file is not taken for it.
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode);
 
+// A name of the union as a path from its root, for people. Needs renameMu as well.
+std::string pathOf(Inode& dir, Name name);
+
 }  // namespace unionfs

@@ -30,11 +30,15 @@ struct LayerAnswer {
   Opinion opinion = Opinion::none;
   sys::Stat stat;
   bool whiteoutFile = false;  // `.wh.NAME` lies beside: nothing below shows
+  FdRef asked;                // the directory, when `stat` is from the layer; what is recorded has its data
 };
 
-bool holdsXattrWhiteouts(const Inode& dir, LayerIndex layer) {
-  const auto& in = dir.dir->xattrWhiteoutIn;
-  return !in.empty() && std::ranges::find(in, layer) != in.end();
+bool isAmong(const std::vector<LayerIndex>& layers, LayerIndex layer) {
+  return !layers.empty() && std::ranges::find(layers, layer) != layers.end();
+}
+
+bool mayHoldCopies(const Inode& dir, LayerIndex layer) {
+  return layer == kUpperLayer ? dir.dir->impure.load() : isAmong(dir.dir->impureLowers, layer);
 }
 
 Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const CName& name, bool isLast) {
@@ -45,7 +49,7 @@ Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const C
   if (stat.ok()) {
     answer.stat = *stat;
     answer.opinion = stat->isDir() ? Opinion::dir : Opinion::file;
-    if (marker::isWhiteoutDevice(*stat) || (holdsXattrWhiteouts(dir, layer) && marker::isXattrWhiteout(at, *stat))) {
+    if (marker::isWhiteoutDevice(*stat) || (isAmong(dir.dir->xattrWhiteoutIn, layer) && marker::isXattrWhiteout(at, *stat))) {
       answer.opinion = Opinion::whiteout;
     }
   }
@@ -54,22 +58,30 @@ Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const C
   return answer;
 }
 
-// Showing such a directory without its moved part would show it empty. Linux: namei.c:ovl_lookup_layers(), "refusing to
-// follow redirect".
-Errno refuseRedirect(const OverlayState& state, LayerIndex layer, const CName& name) {
-  log::write(log::Level::warn, "refusing a directory with a redirect; redirects are not followed",
-             {{"layer", state.stack->layer(layer).path()}, {"name", name.view()}});
+// What lies elsewhere in the layers cannot be left out: a moved directory would look empty, a file read as zeros.
+// Linux: namei.c:ovl_lookup(), "refusing to follow ...". The kernel does not remember the answer, so each name is told
+// of once.
+Errno refuse(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name, const char* what) {
+  std::string path = pathOf(dir, name.view());
+  if (state.refusals.isNew(path)) log::write(log::Level::warn, what, {{"layer", state.stack->layer(layer).path()}, {"path", path}});
   return Errno(EPERM);
+}
+
+Status checkHasData(OverlayState& state, Inode& dir, LayerIndex layer, const sys::Stat& stat, int fd, const CName& name) {
+  if (!marker::isMetacopy({fd, name.c_str()}, stat, mayHoldCopies(dir, layer))) return success();
+  return refuse(state, dir, layer, name, "refusing a file whose data lies in another layer (metacopy)");
 }
 
 // Asks the record of `dir` in `layer`, else the layer itself.
 Result<LayerAnswer> askRecordOrLayer(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name, bool isLast) {
+  LayerAnswer answer;
   const DirRecord* record = recordOf(state, dir, layer);
   if (record == nullptr) {
-    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layer));
-    return askLayer(dir, layer, fd->get(), name, isLast);
+    TRY_ASSIGN(FdRef fd, dirFd(state, dir, layer));
+    TRY_ASSIGN(answer, askLayer(dir, layer, fd->get(), name, isLast));
+    answer.asked = std::move(fd);
+    return answer;
   }
-  LayerAnswer answer;
   const Recalled recalled = recall(state, layer, *record, name.view());
   if (recalled.whiteout) {
     answer.opinion = Opinion::whiteout;
@@ -77,37 +89,38 @@ Result<LayerAnswer> askRecordOrLayer(OverlayState& state, Inode& dir, LayerIndex
     answer.stat = *recalled.stat;
     answer.opinion = answer.stat.isDir() ? Opinion::dir : Opinion::file;
   } else if (recalled.there) {
-    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layer));
+    TRY_ASSIGN(FdRef fd, dirFd(state, dir, layer));
     TRY_ASSIGN(answer, askLayer(dir, layer, fd->get(), name, true));
+    answer.asked = std::move(fd);
   }
   answer.whiteoutFile = recalled.hidesBelow && !isLast;
   return answer;
 }
 
-struct Marks {
-  bool opaque, redirected, impure, xattrWhiteouts;
-};
-
 // Of a directory found in `layer`: from its record, else from itself, which is then left open in `found`.
-Result<Marks> marksOf(OverlayState& state, Inode& dir, Resolution& found, LayerIndex layer, const sys::Stat& stat, const CName& name) {
+Result<marker::DirMarks> marksOf(OverlayState& state, Inode& parent, Resolution& found, LayerIndex layer, const sys::Stat& stat,
+                                 const CName& name) {
   if (const DirRecord* record = recordFor(state, layer, stat)) {
     found.records.emplace_back(layer, record);
     const RecordHead& head = record->head();
-    return Marks{head.opaque, head.redirected, false, head.xattrWhiteouts};
+    // The record of what is impure is not used.
+    return marker::DirMarks{
+        .opaque = head.opaque, .mayHoldXattrWhiteouts = head.xattrWhiteouts, .impure = false, .redirected = head.redirected};
   }
-  TRY_ASSIGN(const FdRef parent, dirFd(state, dir, layer));
-  const At at{parent->get(), name.c_str()};
+  TRY_ASSIGN(const FdRef parentFd, dirFd(state, parent, layer));
+  const At at{parentFd->get(), name.c_str()};
+  const bool mayMerge = layer != parent.dir->layers.back() || layer == kUpperLayer;
   auto fd = sys::open(at, O_RDONLY | O_DIRECTORY);
   if (fd.failsWith(EACCES)) fd = sys::open(at, O_PATH | O_DIRECTORY);
   TRY(fd);
-  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get()));
+  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get(), mayMerge));
   found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
-  return Marks{marks.opaque, marks.redirected, marks.impure, marks.mayHoldXattrWhiteouts};
+  return marks;
 }
 
 // Adds a directory of `layer` to the merge; true when an opaque mark ends it.
-Result<bool> takeDirectory(OverlayState& state, Inode& dir, Resolution& found, LayerIndex layer, const sys::Stat& stat, const CName& name,
-                           bool moreBelow) {
+Result<bool> takeDirectory(OverlayState& state, Inode& parent, Resolution& found, LayerIndex layer, const sys::Stat& stat,
+                           const CName& name) {
   if (found.layers.empty()) {
     found.top = layer;
     found.stat = stat;
@@ -116,14 +129,16 @@ Result<bool> takeDirectory(OverlayState& state, Inode& dir, Resolution& found, L
     found.lowerTop = layer;
   }
   found.layers.push_back(layer);
-  if (!moreBelow && layer != kUpperLayer) {
+  // Marks speak of what lies below: of the same name, or in a layer below under another (redirect, metacopy).
+  if (layer + 1 == state.stack->size() && layer != kUpperLayer) {
     if (const DirRecord* record = recordFor(state, layer, stat)) found.records.emplace_back(layer, record);
     return true;
   }
-  TRY_ASSIGN(const Marks marks, marksOf(state, dir, found, layer, stat, name));
-  if (marks.redirected && !marks.opaque) return refuseRedirect(state, layer, name);
+  TRY_ASSIGN(const marker::DirMarks marks, marksOf(state, parent, found, layer, stat, name));
+  if (marks.redirected && !marks.opaque) return refuse(state, parent, layer, name, "refusing a directory that was moved (redirect)");
   if (layer == kUpperLayer) found.impure = marks.impure;
-  if (marks.xattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
+  if (marks.impure && layer != kUpperLayer) found.impureLowers.push_back(layer);
+  if (marks.mayHoldXattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
   return marks.opaque;
 }
 
@@ -149,6 +164,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
     if (answer.opinion == Opinion::whiteout) break;
     if (answer.opinion == Opinion::file) {
       if (found.layers.empty()) {
+        if (answer.asked) TRY(checkHasData(state, dir, layer, answer.stat, answer.asked->get(), name));
         found.top = layer;
         found.stat = answer.stat;
         view.found = std::move(found);
@@ -157,7 +173,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
       break;
     }
     if (answer.opinion == Opinion::dir) {
-      TRY_ASSIGN(const bool ends, takeDirectory(state, dir, found, layer, answer.stat, name, !isLast));
+      TRY_ASSIGN(const bool ends, takeDirectory(state, dir, found, layer, answer.stat, name));
       if (ends) break;
     }
     if (answer.whiteoutFile) break;
@@ -173,13 +189,10 @@ UpperName upperNameOf(const IndexEntry& entry) {
   return UpperName::absent;
 }
 
-// stat of a name that `layer` is known to have.
-Result<sys::Stat> statEntry(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name) {
-  if (const DirRecord* record = recordOf(state, dir, layer)) {
-    if (const Recalled recalled = recall(state, layer, *record, name.view()); recalled.stat) return *recalled.stat;
-  }
-  TRY_ASSIGN(const FdRef fd, dirFd(state, dir, layer));
-  return sys::stat({fd->get(), name.c_str()});
+// stat of a name that `layer` is known to have, from its record.
+std::optional<sys::Stat> recordedStat(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name) {
+  const DirRecord* record = recordOf(state, dir, layer);
+  return record == nullptr ? std::nullopt : recall(state, layer, *record, name.view()).stat;
 }
 
 // The same from the index: only layers known to have the name are asked.
@@ -194,11 +207,18 @@ Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& nam
     view.found = std::move(probed.found);
     return view;
   }
-  const auto stat = statEntry(state, dir, entry->top, name);
-  if (!stat.ok()) return meansAbsent(stat.error()) ? Result<NameView>(NameView{}) : stat.error();
+  auto stat = recordedStat(state, dir, entry->top, name);
+  if (!stat) {
+    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
+    const auto asked = sys::stat({fd->get(), name.c_str()});
+    if (!asked.ok()) return meansAbsent(asked.error()) ? Result<NameView>(NameView{}) : asked.error();
+    TRY(checkHasData(state, dir, entry->top, *asked, fd->get(), name));
+    stat = *asked;
+  }
   Resolution found;
   found.top = entry->top;
   found.stat = *stat;
+  if (stat->isDir()) found.layers = {entry->top};  // somebody changed the layer behind the mount
   view.found = std::move(found);
   return view;
 }
@@ -214,7 +234,10 @@ RealKey keyOf(LayerIndex layer, const sys::Stat& stat) { return {stat.ino, stat.
 
 Result<NameView> viewName(OverlayState& state, Inode& dir, const CName& name) {
   if (marker::isReservedName(name.view())) return NameView{};
-  if (dir.dir->index) return viewFromIndex(state, dir, name);
+  if (dir.dir->index) {
+    state.listings.stamp(dir.dir->indexUsed);
+    return viewFromIndex(state, dir, name);
+  }
   return probe(state, dir, name, dir.dir->layers);
 }
 
@@ -256,6 +279,7 @@ void describeNewDir(Inode& inode, const Resolution& found) {
   d.known.begin(found.layers);
   for (const auto& [layer, record] : found.records) d.known.of(layer)->settle(record);
   d.xattrWhiteoutIn = found.xattrWhiteoutIn;
+  d.impureLowers = found.impureLowers;
   d.hasUpper = found.layers.front() == kUpperLayer;
   d.hasLower = found.layers.back() != kUpperLayer;
   d.merged = found.layers.size() > 1;
@@ -317,7 +341,6 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
   TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
   TRY_ASSIGN(const CName name, CName::of(rawName));
   MaybeEntry result;
-  size_t indexBytes = 0;
   {
     const TreeLock tree(state.renameMu);
     std::shared_lock shared(dir->dir->mu);
@@ -326,7 +349,6 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
       const std::unique_lock exclusive(dir->dir->mu);
       // An index is a memory, not a condition: without it each layer is asked.
       if (!loadIndex(state, *dir).ok()) dir->dir->readingCost = kUnreadable;
-      if (dir->dir->index) indexBytes = dir->dir->index->bytes();
     }
     if (!shared.owns_lock()) shared.lock();
     TRY_ASSIGN(NameView view, viewName(state, *dir, name));
@@ -335,7 +357,7 @@ Result<MaybeEntry> Overlay::lookup(NodeId parent, Name rawName) {
       result = entry;
     }
   }
-  if (indexBytes > 0) enforceBudget(state, *dir, indexBytes);
+  if (state.listings.exceeded()) enforceBudget(state, *dir);
   static_cast<void>(settleHardlinks(state));  // logged
   return result;
 }

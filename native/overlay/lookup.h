@@ -19,6 +19,7 @@ struct Resolution {
   sys::Stat stat;                           // in `top`
   std::vector<LayerIndex> layers;           // of a directory: all that merge, top first
   std::vector<LayerIndex> xattrWhiteoutIn;  // of them, those with xattr whiteouts
+  std::vector<LayerIndex> impureLowers;     // of them, lowers that hold copies
   bool impure = false;                      // the upper directory holds copies
   std::optional<sys::Stat> lowerStat;       // of a directory in the upper: in its topmost lower
   LayerIndex lowerTop = 0;

@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "testing/layer_fixture.h"
 #include "testing/merged_view.h"
 #include "testing/test.h"
@@ -181,6 +183,108 @@ TEST("500 lowers show each layer's own name and the top one of what all have") {
   EXPECT(overlay->write(kRoot, view.node("d/f499"), text, 0, {}).ok());
   EXPECT_EQ(view.read("d/f499"), "n99");
   EXPECT_EQ(layers.dumpUpper(), "d/\nd/f499 = n99\n");
+}
+
+// Warnings about what is refused, while it lives.
+class Refusals {
+ public:
+  Refusals() {
+    log::setSink([this](const log::Record& record) { text_ += record.message.starts_with("refusing") ? record.fieldsJson + "\n" : ""; });
+  }
+  ~Refusals() { log::setSink(nullptr); }
+  // How many records name this path.
+  [[nodiscard]] size_t of(const std::string& path) const {
+    size_t count = 0;
+    const std::string field = "\"path\":\"" + path + "\"";
+    for (size_t at = text_.find(field); at != std::string::npos; at = text_.find(field, at + 1)) ++count;
+    return count;
+  }
+
+ private:
+  std::string text_;
+};
+
+void makeSparse(const std::filesystem::path& path) {
+  EXPECT(::truncate(path.c_str(), 100'000) == 0);
+  EXPECT(mark(path, "trusted.overlay.metacopy", ""));
+}
+
+// Asked twice by name, then once more when the directory was read.
+void expectRefused(Overlay& overlay, std::string_view dirPath, Name name) {
+  MergedView view(overlay);
+  const NodeId dir = dirPath.empty() ? kRootNode : view.node(dirPath);
+  for (int i = 0; i < 2; ++i) EXPECT(overlay.lookup(dir, name).failsWith(EPERM));
+  EXPECT(view.list(dir).contains(std::string(name)));
+  EXPECT(overlay.lookup(dir, name).failsWith(EPERM));
+}
+
+TEST("a file whose data lies in another layer is refused in every layer, and named in the log once") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  LayerFixture layers;
+  layers.lower("m =\nd/\nd/m =\np/\np/q/\np/q/m =").lower("l =\nm = data\nd/\nd/m = data").upper("u =");
+  for (const char* path : {"m", "d/m", "p/q/m"}) makeSparse(layers.lowerPath(0) / path);
+  makeSparse(layers.lowerPath(1) / "l");
+  makeSparse(layers.upperPath() / "u");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  const Refusals refusals;
+  for (const char* name : {"m", "l", "u"}) expectRefused(*overlay, "", name);
+  expectRefused(*overlay, "d", "m");
+  expectRefused(*overlay, "p/q", "m");
+  for (const char* path : {"m", "l", "u", "d/m", "p/q/m"}) EXPECT_EQ(refusals.of(path), 1U);
+}
+
+TEST("a file without its data is known by its directory where its blocks do not tell") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  LayerFixture layers;
+  layers.lower("d/\nd/m = has blocks\np/\np/m = has blocks").lower("x = 1");
+  for (const char* dir : {"d", "p"}) EXPECT(mark(layers.lowerPath(0) / dir / "m", "trusted.overlay.metacopy", ""));
+  EXPECT(mark(layers.lowerPath(0) / "d", "trusted.overlay.impure", "y"));
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  expectRefused(*overlay, "d", "m");
+  EXPECT_EQ(MergedView(*overlay).read("p/m"), "has blocks");  // where no kernel puts such a file
+}
+
+TEST("sparse files that are no copies are read as they are") {
+  LayerFixture layers;
+  layers.lower("f =").lower("f = deep");
+  EXPECT(::truncate((layers.lowerPath(0) / "f").c_str(), 5) == 0);
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  EXPECT_EQ(MergedView(*overlay).read("f"), std::string(5, '\0'));
+}
+
+TEST("a directory with a redirect is refused where a layer lies below its own, and named in the log once") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  LayerFixture layers;
+  layers.lower("m/\nnew/\nnew/q/\nnew/q/m/").lower("old/\nold/x = 1\nl/\nl/own = 2").upper("u/");
+  for (const char* path : {"m", "new/q/m"}) EXPECT(mark(layers.lowerPath(0) / path, "trusted.overlay.redirect", "/old"));
+  EXPECT(mark(layers.upperPath() / "u", "user.overlay.redirect", "old"));
+  EXPECT(mark(layers.lowerPath(1) / "l", "trusted.overlay.redirect", "gone"));
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  const Refusals refusals;
+  for (const char* name : {"m", "u"}) expectRefused(*overlay, "", name);
+  expectRefused(*overlay, "new/q", "m");
+  for (const char* path : {"m", "u", "new/q/m"}) EXPECT_EQ(refusals.of(path), 1U);
+  EXPECT_EQ(MergedView(*overlay).read("l/own"), "2");  // nothing could be found below
+}
+
+TEST("what became a directory behind the mount is one, and what became a file") {
+  if (testing::lowersAreSealed()) SKIP("a sealed layer is vouched for not to change");
+  LayerFixture layers;
+  layers.lower("f = 1\nd/\nd/x = 2").lower("g = 1");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  MergedView view(*overlay);
+  EXPECT_EQ(view.list(kRootNode).size(), 3U);
+  std::filesystem::remove(layers.lowerPath() / "f");
+  std::filesystem::create_directory(layers.lowerPath() / "f");
+  std::filesystem::remove_all(layers.lowerPath() / "d");
+  EXPECT(testing::writeTree(layers.lowerPath(), "d = now a file"));
+  EXPECT(S_ISDIR(view.attr("f").mode));
+  EXPECT_EQ(view.read("d"), "now a file");
 }
 
 }  // namespace

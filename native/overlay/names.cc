@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "layer/marker.h"
 #include "overlay/listing.h"
@@ -66,7 +67,7 @@ Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, con
 void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CName& name, uint32_t realNlink) {
   const bool upper = inode->inUpper();
   bool keepKnown = false;
-  std::vector<Link> dropped;  // its parent reference goes after the lock
+  std::optional<Link> dropped;  // its parent reference goes after the lock
   {
     const std::lock_guard lock(inode->mu);
     const auto link = std::ranges::find_if(inode->links, [&](const Link& l) { return !l.gone && isLink(l, dir, name.view()); });
@@ -76,7 +77,7 @@ void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CNam
       keepKnown = realNlink > 1;
     }
     if (upper) {
-      dropped.push_back(std::move(*link));
+      dropped = std::move(*link);
       inode->links.erase(link);
     } else {
       link->gone = true;
@@ -89,7 +90,7 @@ Status checkEmpty(OverlayState& state, Inode& child) {
   const bool loadedHere = !child.dir->index;
   TRY(loadIndex(state, child));
   const bool empty = child.dir->index->empty();
-  if (loadedHere) child.dir->index.reset();  // nobody accounts for it
+  if (loadedHere) dropIndex(state, child);
   return empty ? success() : Status(Errno(ENOTEMPTY));
 }
 
@@ -105,8 +106,7 @@ Status pinRemovedDir(OverlayState& state, Inode& child) {
 
 void markRemoved(OverlayState& state, Inode& child) {
   child.dir->removed = true;
-  child.dir->index.reset();
-  state.listings.account(child.id, 0);
+  dropIndex(state, child);
   state.table.dropKeys(child);
 }
 

@@ -1,4 +1,6 @@
 // names.h - what every verb that adds or removes a name does besides the system call.
+//
+// A directory's lock in a precondition may be renameMu held exclusive as well (overlay.h).
 #pragma once
 
 #include "overlay/hardlink.h"
@@ -34,8 +36,9 @@ Status retrySettled(OverlayState& state, Verb&& verb) {
   constexpr int kTries = 3;
   for (int attempt = 1;; ++attempt) {
     const Status result = verb(attempt == kTries);
-    const Status settled = settleHardlinks(state);
-    if (!result.failsWith(kNeedsSettling)) return result;
+    const bool needsSettling = result.failsWith(kNeedsSettling);
+    const Status settled = settleHardlinks(state, needsSettling ? Settling::now : Settling::whenDue);
+    if (!needsSettling) return result;
     if (attempt == kTries) return settled.ok() ? Status(Errno(EBUSY)) : settled;
   }
 }

@@ -30,6 +30,7 @@ Status makeRoot(OverlayState& state) {
     shape.layers.push_back(layer);
     TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(stack.layer(layer).root()));
     if (layer == kUpperLayer) shape.impure = marks.impure;
+    if (marks.impure && layer != kUpperLayer) shape.impureLowers.push_back(layer);
     if (marks.mayHoldXattrWhiteouts && layer != kUpperLayer) shape.xattrWhiteoutIn.push_back(layer);
     if (marks.opaque) break;
   }
@@ -39,6 +40,7 @@ Status makeRoot(OverlayState& state) {
     inode.dir->layers = shape.layers;
     inode.dir->known.begin(shape.layers);
     inode.dir->xattrWhiteoutIn = shape.xattrWhiteoutIn;
+    inode.dir->impureLowers = shape.impureLowers;
     inode.dir->hasUpper = top == kUpperLayer;
     inode.dir->hasLower = shape.layers.back() != kUpperLayer;
     inode.dir->merged = shape.layers.size() > 1;

@@ -7,8 +7,9 @@
 // Lock order (take downwards only):
 //   Inode::copyMu           held across staging and publishing by the one copier
 //     rename_mu_            shared by every verb that walks or changes names; exclusive for rename, so that no ancestor
-//                           moves while a path is walked
-//       DirState::mu        parent before child; two unrelated directories at once only under rename_mu_ exclusive
+//                           moves while a path is walked. No DirState::mu is held without it, so exclusive it stands
+//                           for all of them
+//       DirState::mu        parent before child; never two unrelated directories
 //         Inode::timesMu    held while data changes and while times are set, where the kernel keeps the times
 //           leaves          Inode::mu, inode-table, descriptor caches, listings: no system call inside except close
 // copyMu comes first because a copy is staged with no other lock held and published under its parent's: file data is

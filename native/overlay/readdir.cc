@@ -25,7 +25,6 @@ bool emitDots(Inode& dir, uint64_t cookie, Emit&& emit) {
 // Loads the index when it is absent, then runs `walk` with the directory held shared.
 template <typename Walk>
 Status withIndex(OverlayState& state, Inode& dir, Walk&& walk) {
-  size_t loaded = 0;
   Status result = success();
   {
     const TreeLock tree(state.renameMu);
@@ -35,13 +34,13 @@ Status withIndex(OverlayState& state, Inode& dir, Walk&& walk) {
       {
         const std::unique_lock exclusive(dir.dir->mu);
         TRY(loadIndex(state, dir));
-        loaded = dir.dir->index->bytes();
       }
       shared.lock();
     }
+    state.listings.stamp(dir.dir->indexUsed);
     result = walk(*dir.dir->index);
   }
-  if (loaded > 0) enforceBudget(state, dir, loaded);
+  if (state.listings.exceeded()) enforceBudget(state, dir);
   return result;
 }
 

@@ -85,6 +85,7 @@ const DirRecord* recordFor(OverlayState& state, LayerIndex layer, const sys::Sta
   if (!state.options.records || layer == kUpperLayer) return nullptr;
   const DirRecord* record = state.options.records->find(layer, directory.ino);
   if (record == nullptr || directory.dev != state.stack->layer(layer).rootStat().dev) return nullptr;
+  if (record->head().partsElsewhere) return nullptr;
   if (!isSealed(state, layer)) {
     if (record->head().xattrWhiteouts) return nullptr;  // of a seal that no longer holds
     if (!agrees(record->head(), directory)) {

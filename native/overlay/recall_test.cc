@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -171,6 +172,47 @@ TEST("what a sealed layer has of xattrs is read from it") {
   EXPECT_EQ(*value, std::string("text"));
   EXPECT(overlay->getxattr(merged.node("f"), "user.other").failsWith(ENODATA));
   EXPECT(overlay->getxattr(merged.node("g"), "user.note").failsWith(ENODATA));
+}
+
+TEST("where parts of a directory may lie in other layers the layer is asked, sealed or not") {
+  if (!testing::mayMakeMarkers()) SKIP("needs the right to set trusted xattrs");
+  for (const LayerTrust trust : {LayerTrust::sealed, LayerTrust::checked}) {
+    LayerFixture layers;
+    layers.lower("copies/\ncopies/m = has blocks\ncopies/own = 1\nmeta/\nmeta/m =\nmoved/\nclean/\nclean/f = 1").lower("x = 1").readOnly();
+    const auto mark = [&layers](const char* path, const char* name) {
+      EXPECT(::setxattr((layers.lowerPath(0) / path).c_str(), name, "y", 1, 0) == 0);
+    };
+    mark("copies", "trusted.overlay.impure");
+    mark("copies/m", "trusted.overlay.metacopy");
+    EXPECT(::truncate((layers.lowerPath(0) / "meta/m").c_str(), 100'000) == 0);
+    mark("meta/m", "trusted.overlay.metacopy");
+    mark("moved", "trusted.overlay.redirect");
+    const auto records = layers.records(trust);
+    const auto overlay = layers.open(with(records));
+    REQUIRE(overlay != nullptr);
+    MergedView merged(*overlay);
+    EXPECT(overlay->lookup(kRootNode, "moved").failsWith(EPERM));
+    for (const char* path : {"copies", "meta"}) {
+      const NodeId dir = merged.node(path);
+      EXPECT(overlay->lookup(dir, "m").failsWith(EPERM));
+      EXPECT(merged.list(dir).contains("m"));
+      EXPECT(overlay->lookup(dir, "m").failsWith(EPERM));
+    }
+    EXPECT_EQ(merged.read("copies/own"), "1");
+    EXPECT_EQ(merged.read("clean/f"), "1");
+    EXPECT(records->stats().used > 0);  // of the others
+  }
+}
+
+TEST("xattr whiteouts of the lowest layer are with records what they are without") {
+  LayerFixture layers;
+  layers.lower("d/\nd/a = 1").lower("d/\nd/w =\nown/\nown/w =").readOnly();
+  for (const char* path : {"d", "own"}) {
+    const fs::path dir = layers.lowerPath(1) / path;
+    if (::setxattr(dir.c_str(), "user.overlay.opaque", "x", 1, 0) != 0) SKIP("needs user xattrs");
+    EXPECT(::setxattr((dir / "w").c_str(), "user.overlay.whiteout", "y", 1, 0) == 0);
+  }
+  EXPECT_EQ(view(layers, layers.records(LayerTrust::sealed)), view(layers, nullptr));
 }
 
 TEST("records that come while the union serves are used from then on") {

@@ -38,7 +38,7 @@ Status unlinkLocked(OverlayState& state, Inode& dir, const CName& name, bool las
     TRY(state.noteUpper(sys::unlink(target), "removal"));
   }
   if (inode) dropName(state, inode, dir, name, view.found->stat.nlink);
-  indexRemoved(dir, name.view(), state.work().features().whiteout, lower, lower);
+  indexRemoved(state, dir, name.view(), state.work().features().whiteout, lower, lower);
   return success();
 }
 
@@ -51,6 +51,7 @@ Status rmdirLocked(OverlayState& state, Inode& dir, const CName& name) {
   const At target{upper->get(), name.c_str()};
   TRY_ASSIGN(const InodeRef child, adopt(state, dir, name, std::move(*view.found)));
   const std::unique_lock childLock(child->dir->mu);
+  const IndexGuard childIndex(state, *child);
   TRY(checkEmpty(state, *child));
   TRY(pinRemovedDir(state, *child));
   if (view.upper != UpperName::present) {
@@ -61,7 +62,7 @@ Status rmdirLocked(OverlayState& state, Inode& dir, const CName& name) {
     TRY(state.noteUpper(state.work().removeDir(target), "removal"));
   }
   markRemoved(state, *child);
-  indexRemoved(dir, name.view(), state.work().features().whiteout, lower, lower);
+  indexRemoved(state, dir, name.view(), state.work().features().whiteout, lower, lower);
   return success();
 }
 
@@ -75,6 +76,7 @@ Status Overlay::unlink(const Caller& /*caller*/, NodeId parent, Name rawName) {
     const TreeLock tree(state.renameMu);
     TRY(copyUpDir(state, *victim.dir));
     const std::unique_lock lock(victim.dir->dir->mu);
+    const IndexGuard index(state, *victim.dir);
     return unlinkLocked(state, *victim.dir, victim.name, lastTry);
   });
 }
@@ -86,6 +88,7 @@ Status Overlay::rmdir(const Caller& /*caller*/, NodeId parent, Name rawName) {
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *victim.dir));
   const std::unique_lock lock(victim.dir->dir->mu);
+  const IndexGuard index(state, *victim.dir);
   return rmdirLocked(state, *victim.dir, victim.name);
 }
 

@@ -74,6 +74,42 @@ TEST("a removed directory is empty and takes nothing, but its attributes can be 
   EXPECT_EQ(overlay->stats().pinnedFds, 0U);
 }
 
+TEST("the attributes of a removed directory can be changed by those who have it open, wherever it lived") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  LayerFixture layers;
+  layers.lower("lower/\nmerged/").upper("upper/\nmerged/");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  {
+    MergedView view(*overlay);
+    for (const char* name : {"lower", "merged", "upper"}) {
+      const Attr before = view.attr(name);
+      const NodeId node = view.node(name);
+      EXPECT(overlay->rmdir(kRoot, kRootNode, name).ok());
+      AttrChange change;
+      change.mode = 0711;
+      change.mtime = TimeChange{false, {1234, 5678}};
+      const auto changed = overlay->setattr(kRoot, node, change);
+      REQUIRE(changed.ok());
+      EXPECT(overlay->setxattr(kRoot, node, "user.note", "text", XattrSetMode::any, false).ok());
+      const auto after = overlay->getattr(node);
+      REQUIRE(after.ok());
+      EXPECT_EQ(after->mode, static_cast<mode_t>(S_IFDIR | 0711));
+      EXPECT_EQ(after->mtime.sec, 1234);
+      EXPECT_EQ(after->ino, before.ino);
+      EXPECT_EQ(after->nlink, 0U);
+      EXPECT_EQ(*overlay->getxattr(node, "user.note"), "text");
+      EXPECT(view.list(node).empty());
+      EXPECT(overlay->mkdir(kRoot, node, "d", 0755).failsWith(ENOENT));
+      EXPECT(!view.find(name));
+    }
+  }
+  EXPECT(layers.staged().size() <= 1);  // the whiteout that all share
+  EXPECT_EQ(layers.dumpUpper(), "lower whiteout\nmerged whiteout\n");
+  EXPECT_EQ(overlay->stats().inodes, 1U);
+  EXPECT_EQ(overlay->stats().pinnedFds, 0U);
+}
+
 TEST("a name is made, removed and made again as another thing, with nothing shining through") {
   if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
   LayerFixture layers;

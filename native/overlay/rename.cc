@@ -31,7 +31,7 @@ struct End {
   [[nodiscard]] bool isDir() const { return inode && inode->isDir(); }
 };
 
-// Precondition: renameMu held exclusive, the directory's lock too, it is in the upper.
+// Precondition: renameMu held exclusive, which stands for the locks of all directories; the directory is in the upper.
 Status inspect(OverlayState& state, End& end) {
   if (end.dir->dir->removed) return Errno(ENOENT);
   TRY_ASSIGN(NameView view, viewName(state, *end.dir, end.name));
@@ -66,23 +66,37 @@ Status carryImpure(OverlayState& state, const End& moved, const End& place) {
   return markImpure(state, *place.dir);
 }
 
-// A record that both names left behind (a lower name that went) must not stand beside the new one.
-void moveLink(const End& from, const End& to) {
-  std::vector<Link> dropped;  // parent references go after the lock
-  Link moved{to.dir, std::string(to.name.view()), true, false};
-  const auto is = [](const Link& link, const End& end) { return link.parent == end.dir && link.name == end.name.view(); };
-  const std::lock_guard lock(from.inode->mu);
-  auto& links = from.inode->links;
-  for (auto it = links.begin(); it != links.end();) {
-    if (is(*it, from) || is(*it, to)) {
-      dropped.push_back(std::move(*it));
-      it = links.erase(it);
-    } else {
-      ++it;
-    }
+// Tells the inode of its new name. Takes its memory before the rename is made, so that it cannot fail afterwards.
+class LinkMove {
+ public:
+  LinkMove(const End& from, const End& to) : from_(from), to_(to), moved_{to.dir, std::string(to.name.view()), true, false} {
+    const std::lock_guard lock(from.inode->mu);
+    dropped_.reserve(from.inode->links.size());
+    from.inode->links.reserve(from.inode->links.size() + 1);  // renameMu is held: no other link comes meanwhile
   }
-  links.insert(links.begin(), std::move(moved));
-}
+  // A record that both names left behind (a lower name that went) must not stand beside the new one.
+  void commit() noexcept {
+    const std::lock_guard lock(from_.inode->mu);
+    auto& links = from_.inode->links;
+    for (auto it = links.begin(); it != links.end();) {
+      if (is(*it, from_) || is(*it, to_)) {
+        dropped_.push_back(std::move(*it));
+        it = links.erase(it);
+      } else {
+        ++it;
+      }
+    }
+    links.insert(links.begin(), std::move(moved_));
+  }
+
+ private:
+  static bool is(const Link& link, const End& end) { return link.parent == end.dir && link.name == end.name.view(); }
+
+  const End& from_;
+  const End& to_;
+  Link moved_;
+  std::vector<Link> dropped_;  // parent references go after the lock
+};
 
 // The directory about to be replaced shows nothing, but markers may lie in it on disk: an empty opaque directory with
 // the same attributes takes its place first. Linux: fs/overlayfs/dir.c:ovl_clear_empty().
@@ -105,7 +119,7 @@ Status clearMarkers(OverlayState& state, const End& to) {
   state.table.dropKeys(*to.inode);
   state.table.addKey(*to.inode, keyOf(kUpperLayer, stat));
   state.dirFds.drop({to.inode->id, kUpperLayer});
-  indexPresent(*to.dir, to.name.view(), stat.mode, stat.ino, to.lower);
+  indexPresent(state, *to.dir, to.name.view(), stat.mode, stat.ino, to.lower);
   TRY_ASSIGN(Fd opened, sys::open(to.at(), O_RDONLY | O_DIRECTORY));
   FdRef fd = std::make_shared<const Fd>(std::move(opened));
   const std::lock_guard lock(to.inode->mu);
@@ -130,30 +144,29 @@ Status prepareTarget(OverlayState& state, const End& from, End& to, bool lastTry
   return pinRemovedDir(state, *to.inode);
 }
 
-// Precondition of both: all directory locks concerned held exclusive; renameMu held exclusive.
+// Precondition of both: renameMu held exclusive.
 Status replaceLocked(OverlayState& state, End& from, End& to, bool lastTry) {
   if (from.inode == to.inode) return success();  // two names of one file: rename(2) does nothing
   TRY(checkMovable(from));
-  std::unique_lock<std::shared_mutex> targetLock;
-  if (to.isDir()) targetLock = std::unique_lock(to.inode->dir->mu);
   TRY(prepareTarget(state, from, to, lastTry));
   TRY(coverLower(state, from, to));
   TRY(carryImpure(state, from, to));
+  LinkMove link(from, to);
   auto moved = moveOnDisk(state, from, to);
   if (to.isDir() && (moved.failsWith(ENOTEMPTY) || moved.failsWith(EEXIST))) {
     TRY(clearMarkers(state, to));
     moved = moveOnDisk(state, from, to);
   }
   TRY(moved);
+  link.commit();
   if (to.isDir())
     markRemoved(state, *to.inode);
   else if (to.inode)
     dropName(state, to.inode, *to.dir, to.name, to.stat.nlink);
-  moveLink(from, to);
   // The whiteout a moved directory changed places with may still lie where it was.
   const bool whiteout = from.lower || (from.isDir() && to.upper == UpperName::whiteoutDevice && sys::exists(from.at()));
-  indexRemoved(*from.dir, from.name.view(), state.work().features().whiteout, whiteout, from.lower);
-  indexPresent(*to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
+  indexRemoved(state, *from.dir, from.name.view(), state.work().features().whiteout, whiteout, from.lower);
+  indexPresent(state, *to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
   return success();
 }
 
@@ -165,20 +178,19 @@ Status exchangeLocked(OverlayState& state, End& from, End& to) {
   TRY(coverLower(state, to, from));
   TRY(carryImpure(state, from, to));
   TRY(carryImpure(state, to, from));
+  LinkMove there(from, to), back(to, from);
   TRY(state.noteUpper(sys::rename(from.at(), to.at(), RENAME_EXCHANGE), "rename"));
-  moveLink(from, to);
-  moveLink(to, from);
-  indexPresent(*to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
-  indexPresent(*from.dir, from.name.view(), to.stat.mode, to.stat.ino, from.lower);
+  there.commit();
+  back.commit();
+  indexPresent(state, *to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
+  indexPresent(state, *from.dir, from.name.view(), to.stat.mode, to.stat.ino, from.lower);
   return success();
 }
 
 Status renameLocked(OverlayState& state, End from, End to, RenameMode mode, bool lastTry) {
   TRY(copyUpDir(state, *from.dir));
   TRY(copyUpDir(state, *to.dir));
-  const std::unique_lock fromLock(from.dir->dir->mu);
-  std::unique_lock<std::shared_mutex> toLock;
-  if (!(from.dir == to.dir)) toLock = std::unique_lock(to.dir->dir->mu);
+  const IndexGuard fromIndex(state, *from.dir), toIndex(state, *to.dir);
   TRY(inspect(state, from));
   TRY(inspect(state, to));
   if (!from.inode) return Errno(ENOENT);
@@ -190,14 +202,16 @@ Status renameLocked(OverlayState& state, End from, End to, RenameMode mode, bool
 // The file behind a name gets its copy before any lock is taken.
 Status copyUpNamed(OverlayState& state, const Caller& caller, const End& end) {
   InodeRef inode;
+  bool copiedByOtherName = false;
   {
     const TreeLock tree(state.renameMu);
     const std::shared_lock lock(end.dir->dir->mu);
     TRY_ASSIGN(NameView view, viewName(state, *end.dir, end.name));
     if (!view.found || view.found->stat.isDir()) return success();
     TRY_ASSIGN(inode, adopt(state, *end.dir, end.name, std::move(*view.found)));
-    if (inode->inUpper() && view.upper != UpperName::present) noteUnsettled(state, inode);
+    copiedByOtherName = inode->inUpper() && view.upper != UpperName::present;
   }
+  if (copiedByOtherName) TRY(giveUpperName(state, inode, end.dir, end.name));
   TRY(copyUpFile(state, caller, inode));
   static_cast<void>(settleHardlinks(state));  // logged
   return success();

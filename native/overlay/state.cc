@@ -4,43 +4,12 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "overlay/hardlink.h"
 #include "overlay/locate.h"
 #include "sys/creds.h"
 #include "sys/io.h"
 
 namespace unionfs {
-
-std::vector<NodeId> ListingBudget::account(NodeId dir, size_t bytes) {
-  const std::lock_guard lock(mu_);
-  if (const auto it = slots_.find(dir); it != slots_.end()) {
-    total_ -= it->second->bytes;
-    recent_.erase(it->second);
-    slots_.erase(it);
-  }
-  if (bytes > 0) {
-    total_ += bytes;
-    recent_.push_front({dir, bytes});
-    slots_[dir] = recent_.begin();
-  }
-  std::vector<NodeId> victims;
-  size_t kept = total_;
-  for (auto it = recent_.rbegin(); it != recent_.rend() && kept > limit_; ++it) {
-    if (it->dir == dir) break;
-    victims.push_back(it->dir);
-    kept -= it->bytes;
-  }
-  return victims;
-}
-
-size_t ListingBudget::bytes() const {
-  const std::lock_guard lock(mu_);
-  return total_;
-}
-
-size_t ListingBudget::count() const {
-  const std::lock_guard lock(mu_);
-  return slots_.size();
-}
 
 namespace {
 
@@ -48,10 +17,11 @@ namespace {
 void dropCached(OverlayState& state, Inode& inode) {
   if (inode.isDir()) {
     for (const LayerIndex layer : inode.dir->layers) state.dirFds.drop({inode.id, layer});
-    if (inode.dir->index) state.listings.account(inode.id, 0);
+    if (inode.dir->index) state.listings.drop(inode.id);
   } else {
     state.dataFds.drop({inode.id, 0});
   }
+  forgetSettling(state, inode);
   if (inode.pin) state.pins.fetch_sub(1, std::memory_order_relaxed);
   if (!inode.orphanName.empty()) state.work().discard(inode.orphanName);
 }

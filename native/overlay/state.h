@@ -3,12 +3,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/blocking.h"
@@ -16,29 +17,29 @@
 #include "layer/workdir.h"
 #include "overlay/fd_cache.h"
 #include "overlay/inode_table.h"
+#include "overlay/listing_budget.h"
 #include "overlay/overlay.h"
 
 namespace unionfs {
 
-// Which directories have an index in memory, and how much it weighs.
-class ListingBudget {
+// A series of failures to give a hard link's names to the upper.
+struct SettlingFailure {
+  unsigned count = 0;
+  std::chrono::steady_clock::time_point nextTry;
+};
+
+// Names the log has told of, so that it does not again; after a thousand of them it is told of none.
+class ToldNames {
  public:
-  explicit ListingBudget(size_t limit) : limit_(limit) {}
-  // `dir` has an index of `bytes` now (0: none). Returns directories whose index should go, least recently used first.
-  std::vector<NodeId> account(NodeId dir, size_t bytes);
-  [[nodiscard]] size_t bytes() const;
-  [[nodiscard]] size_t count() const;
+  bool isNew(const std::string& path) {
+    constexpr size_t kLimit = 1000;
+    const std::lock_guard lock(mu_);
+    return told_.size() < kLimit && told_.insert(path).second;
+  }
 
  private:
-  struct Slot {
-    NodeId dir;
-    size_t bytes;
-  };
-  const size_t limit_;
-  mutable std::mutex mu_;
-  size_t total_ = 0;
-  std::list<Slot> recent_;  // most recently used first
-  std::unordered_map<NodeId, std::list<Slot>::iterator> slots_;
+  std::mutex mu_;
+  std::unordered_set<std::string> told_;  // guarded by mu_
 };
 
 struct OverlayState {
@@ -57,6 +58,7 @@ struct OverlayState {
   FdCache dirFds;   // key: directory and layer; open for reading
   FdCache dataFds;  // key: file, layer 0; regular files only
   ListingBudget listings;
+  ToldNames refusals;
   std::atomic<uint64_t> pins{0};
   std::atomic<uint64_t> copyUps{0}, copyUpBytes{0};
   std::atomic<bool> upperBroken{false};
@@ -65,7 +67,9 @@ struct OverlayState {
   bool canOpenByHandle = false;
 
   std::mutex unsettledMu;
-  std::vector<InodeRef> unsettled;  // hard links whose names the upper lacks (hardlink.h)
+  std::vector<InodeRef> unsettled;                           // hard links whose names the upper lacks (hardlink.h)
+  std::unordered_map<NodeId, SettlingFailure> unsettleable;  // of them, those that could not be given their names
+  std::atomic<bool> hasUnsettleable{false};
   std::atomic<bool> hasUnsettled{false};
   std::mutex staleMu;
   std::vector<NodeId> stale;  // directories whose attributes a copy-up changed behind the kernel's back

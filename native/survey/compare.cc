@@ -59,7 +59,9 @@ void compareHeads(Differences& out, const RecordHead& a, const RecordHead& b) {
   out.compare(self, "opaque", a.opaque, b.opaque);
   out.compare(self, "redirect", a.redirected, b.redirected);
   out.compare(self, "possible xattr whiteouts", a.xattrWhiteouts, b.xattrWhiteouts);
-  if (a.full && b.full) out.compare(self, "extended attributes", a.hasXattrs, b.hasXattrs);
+  if (!a.full || !b.full) return;
+  out.compare(self, "extended attributes", a.hasXattrs, b.hasXattrs);
+  out.compare(self, "parts in other layers", a.partsElsewhere, b.partsElsewhere);
 }
 
 // Not the access time: reading a layer may move it, and that is no change.

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -70,6 +71,25 @@ TEST("a plain record is not made of what changed a moment ago; a full one is") {
   EXPECT(!walk(temp.path(), kSealing)[""].record.empty());
 }
 
+TEST("directories whose parts may lie in other layers are recorded of a sealed layer alone, and marked so") {
+  TempDir temp;
+  testing::writeTree(temp.path(), "copies/\nmoved/\nnew/\nopaque/\nmeta/\nmeta/m = 1\nclean/\nclean/copies = 1");
+  const auto mark = [&temp](const char* path, const char* name) { return ::setxattr((temp.path() / path).c_str(), name, "y", 1, 0) == 0; };
+  if (!mark("copies", "user.overlay.impure")) SKIP("needs user xattrs");
+  EXPECT(mark("moved", "user.overlay.redirect") && mark("new", "user.overlay.redirect") && mark("new", "user.overlay.opaque"));
+  EXPECT(mark("opaque", "user.overlay.opaque") && mark("meta/m", "user.overlay.metacopy"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));
+  const std::map<std::string, bool> elsewhere = {{"", false},     {"clean", false}, {"copies", true}, {"meta", true},
+                                                 {"moved", true}, {"new", false},   {"opaque", false}};
+  auto full = walk(temp.path(), kSealing), plain = walk(temp.path(), {});
+  for (const auto& [path, expected] : elsewhere) {
+    const auto record = DirRecord::open(full[path].record);
+    REQUIRE(record.has_value());
+    EXPECT_EQ(record->head().partsElsewhere, expected);
+    EXPECT_EQ(plain[path].record.empty(), expected && path != "meta");  // files of a checked layer are asked
+  }
+}
+
 TEST("every kind of change of a sealed directory is told, and nothing else") {
   struct Change {
     const char* sentence;
@@ -93,6 +113,8 @@ TEST("every kind of change of a sealed directory is told, and nothing else") {
          fs::remove(d / "link");
          fs::create_symlink("elsewhere", d / "link");
        }},
+      {".: parts in other layers recorded as no, is yes",
+       [](const fs::path& d) { ::setxattr(d.c_str(), "user.overlay.impure", "y", 1, 0); }},
       {".: opaque recorded as no, is yes", [](const fs::path& d) { ::setxattr(d.c_str(), "user.overlay.opaque", "y", 1, 0); }},
   };
   for (const Change& change : changes) {

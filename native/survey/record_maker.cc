@@ -39,6 +39,7 @@ bool agrees(const RecordHead& head, const sys::Stat& stat) {
 Status RecordMaker::begin() {
   TRY_ASSIGN(before_, sys::stat({fd_, ""}));
   TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd_));
+  const bool partsElsewhere = marks.impure || (marks.redirected && !marks.opaque);
   RecordHead& head = contents_.head;
   head.full = kind_ == Kind::full;
   head.opaque = marks.opaque;
@@ -52,7 +53,8 @@ Status RecordMaker::begin() {
   if (kind_ == Kind::full) {
     TRY_ASSIGN(const std::string names, sys::listXattr({fd_, ""}));
     head.hasXattrs = !names.empty();
-  } else if (marks.mayHoldXattrWhiteouts) {
+    head.partsElsewhere = partsElsewhere;
+  } else if (marks.mayHoldXattrWhiteouts || partsElsewhere) {
     fit_ = false;
   }
   if (before_.dev != device_) fit_ = false;
@@ -108,6 +110,7 @@ void RecordMaker::take(const sys::RawEntry& raw) {
     entry.whiteout = marker::isWhiteoutDevice(*stat) || (contents_.head.xattrWhiteouts && marker::isXattrWhiteout(at, *stat));
     if (stat->dev != device_) fit_ = false;
     if (kind_ == Kind::full) takeFull(entry, at, *stat);
+    if (entry.attr.hasXattrs && marker::isMetacopy(at, *stat, true)) contents_.head.partsElsewhere = true;
   }
   contents_.entries.push_back(std::move(entry));
 }

@@ -29,8 +29,8 @@ class RecordMaker {
   // For each entry of the directory.
   void take(const sys::RawEntry& entry);
   // After the last. nullopt: what was read may not be what the directory's times stand for (it changed meanwhile, or a
-  // moment ago), or it holds what no record can say (another filesystem's files, possible xattr whiteouts in a layer
-  // that is only checked).
+  // moment ago), or it holds what no record can say (another filesystem's files; in a layer that is only checked
+  // possible xattr whiteouts, copies, and a redirect).
   Result<std::optional<DirRecordContents>> finish();
 
  private:

@@ -2,6 +2,7 @@
 #include "testing/fake_kernel.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -113,6 +114,7 @@ uint64_t FakeKernel::send(uint32_t opcode, NodeId node, const Message& message, 
   header.nodeid = node;
   header.uid = uid;
   header.gid = gid;
+  header.pid = static_cast<uint32_t>(::gettid());
   {
     const std::lock_guard lock(mu_);
     header.unique = nextUnique_;

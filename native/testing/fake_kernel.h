@@ -24,8 +24,9 @@ class Message {
  public:
   template <typename T>
   Message& add(const T& value) {
-    const auto* at = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), at, at + sizeof value);
+    const size_t at = bytes_.size();
+    bytes_.resize(at + sizeof value);
+    std::memcpy(bytes_.data() + at, &value, sizeof value);
     return *this;
   }
   // Text with its NUL.

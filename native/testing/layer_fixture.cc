@@ -262,4 +262,9 @@ bool mayMakeMarkers() {
   return ::mknod(device.c_str(), S_IFCHR, makedev(0, 0)) == 0 && ::setxattr(temp.path().c_str(), kOpaque, "y", 1, 0) == 0;
 }
 
+bool lowersAreSealed() {
+  const char* kind = std::getenv("UNIONFS_TEST_RECORDS");
+  return kind != nullptr && std::string_view(kind) == "sealed";
+}
+
 }  // namespace unionfs::testing

@@ -74,5 +74,7 @@ class LayerFixture {
 
 // Whether the running user may make character devices 0:0 and trusted xattrs here.
 bool mayMakeMarkers();
+// Whether unions are opened over sealed records: their layers are vouched for not to change.
+bool lowersAreSealed();
 
 }  // namespace unionfs::testing

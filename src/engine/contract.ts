@@ -56,6 +56,7 @@ export interface RecordSummary {
   readonly full: boolean
   readonly opaque: boolean
   readonly redirected: boolean
+  readonly partsElsewhere: boolean // of no use to a union
   readonly inode: string
   readonly mtime: string
   readonly ctime: string

@@ -1,5 +1,5 @@
 // unprivileged - the command without root: through fusermount3, and as root of a user namespace.
-import { chmodSync, chownSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { command, isRoot, makeStack, run, type Stack } from './support.js'
@@ -50,6 +50,38 @@ t.test('an ordinary user mounts through fusermount3', { skip }, (t) => {
   t.match(result.stdout, /mounted through fusermount3/)
   t.equal(readFileSync(join(stack.upper, 'two'), 'utf8'), 'changed\n')
   t.ok(readdirSync(stack.upper).some((name) => name === 'one' || name === '.wh.one'), 'the removal left a whiteout')
+  t.end()
+})
+
+t.test('without privilege others may enter when allowed, but make nothing, and a new file has the group of the daemon', { skip }, (t) => {
+  const stack = ownedStack(t)
+  const [mnt, upper] = [stack.mnt, stack.upper]
+  chmodSync(upper, 0o777)
+  // As root around the user's mount: the same uid with another group, another uid, and a setgid directory.
+  const script = `
+   set -e
+   mount -t tmpfs none /mnt
+   mknod /mnt/fuse c 10 229; chmod 666 /mnt/fuse
+   mount --bind /mnt/fuse /dev/fuse
+   echo user_allow_other > /mnt/fuse.conf; chmod 644 /mnt/fuse.conf
+   mount --bind /mnt/fuse.conf /etc/fuse.conf
+   as() { setpriv --reuid $1 --regid $2 --clear-groups env -u XDG_RUNTIME_DIR sh -c "$3"; }
+   as ${uid} ${uid} "'${command}' mount '${stack.lowers}' '${upper}' '${mnt}' --allow-other"
+   as ${uid} 1234 "echo mine > '${mnt}/made'"
+   as 4321 4321 "cat '${mnt}/both'"
+   ! as 4321 4321 "echo theirs > '${mnt}/theirs'" 2>&1
+   mkdir '${upper}/shared'; chown ${uid}:77 '${upper}/shared'; chmod 2775 '${upper}/shared'
+   as ${uid} ${uid} "'${command}' umount '${mnt}'"
+   as ${uid} ${uid} "'${command}' mount '${stack.lowers}' '${upper}' '${mnt}' --allow-other"
+   as ${uid} ${uid} "echo ours > '${mnt}/shared/ours'"
+   as ${uid} ${uid} "'${command}' umount '${mnt}'"`
+  const result = run('unshare', ['-m', 'sh', '-c', script])
+  t.equal(result.status, 0, result.stderr + result.stdout)
+  t.match(result.stdout, /top\n/, 'others read')
+  t.match(result.stdout, /Operation not permitted/, 'others make nothing')
+  t.notOk(readdirSync(upper).includes('theirs'))
+  t.same([statSync(join(upper, 'made')).uid, statSync(join(upper, 'made')).gid], [uid, uid], 'the group of the daemon')
+  t.equal(statSync(join(upper, 'shared/ours')).gid, 77, 'a setgid directory decides')
   t.end()
 })
 

@@ -42,6 +42,10 @@ export const DIFFERENCES = {
     'redirects are not built yet, and without its moved part the directory would look empty', 'followed', 'followed', 'refused'),
   'link count of an open lower file that was removed': union<number>(
     'kernel overlayfs shows the count of the lower file, which is still there', 0, 1, 0),
+  'changing attributes of an open lower directory that was removed': union<'works' | 'refused'>(
+    'kernel overlayfs tries to copy up under the name that is gone', 'works', 'refused', 'works'),
+  'kernel overlayfs with the mount as a lower': union<'works' | 'refused'>(
+    'passthrough counts as a level of stacking, of which the kernel allows two', 'works', 'works', 'works', 'refused'),
 } satisfies Record<string, Row<unknown>>
 
 export type Difference = keyof typeof DIFFERENCES

@@ -1,7 +1,8 @@
 // attributes - chmod, chown, utimes, set-id bits, permission checks as another user, set-gid directories, copy-up of attributes.
 import assert from 'node:assert/strict'
+import { fchownSync } from 'node:fs'
 import { family } from '../../helpers/case.js'
-import { append, assertNear, ino, names, now, octal, owner, put, text, tick, unlink } from '../../helpers/files.js'
+import { append, assertNear, ino, names, now, octal, owner, put, rmdir, text, tick, unlink } from '../../helpers/files.js'
 import { ACCESS, AT, errnoOf, FS_FLAG, lstat, O, posix, runAs, UTIME_NOW, UTIME_OMIT, withFd } from '../../helpers/posix.js'
 import { dir, fifo, file, LAYER_TIME, symlink } from '../../helpers/tree.js'
 
@@ -21,6 +22,35 @@ f.it('chmod through a descriptor works on a lower file opened for reading', { lo
     assert.equal(posix.statx(fd).mode & 0o7777, 0o640)
   })
   assert.equal(octal(fx.path('a')), '640')
+})
+
+f.it('mode, owner, times and xattrs of an open directory can be changed after its removal',
+  { lower: { low: dir(), both: dir() }, upper: { up: dir(), both: dir() } }, (fx) => {
+    for (const name of ['low', 'both', 'up']) {
+      withFd(fx.path(name), O.RDONLY, (fd) => {
+        rmdir(fx.path(name))
+        if (name === 'low' && fx.expected('changing attributes of an open lower directory that was removed') === 'refused') return
+        posix.fchmod(fd, 0o711)
+        fchownSync(fd, 5, 6)
+        posix.setxattr(fd, 'user.note', 'text')
+        posix.utimens(fd, LAYER_TIME, LAYER_TIME)
+        const stat = posix.statx(fd)
+        assert.deepEqual([stat.mode & 0o7777, stat.uid, stat.gid, stat.mtime], [0o711, 5, 6, LAYER_TIME])
+        assert.equal(posix.getxattr(fd, 'user.note').toString(), 'text')
+      })
+      assert.ok(!names(fx.root).includes(name))
+    }
+  })
+
+f.it('copy-up moves the change times of a file and of its directory, and no modification time', { lower: { d: dir({ a: 'x' }) }, needs: ['union'] }, (fx) => {
+  const before = ['d', 'd/a'].map((name) => ({ path: fx.path(name), was: lstat(fx.path(name)) }))
+  tick()
+  posix.chmod(fx.path('d/a'), 0o600)
+  for (const { path, was } of before) {
+    const is = lstat(path)
+    assert.ok(is.ctime > was.ctime)
+    assert.equal(is.mtime, was.mtime)
+  }
 })
 
 f.it('chmod of a lower directory keeps its content', { lower: { d: dir({ a: '' }) } }, (fx) => {

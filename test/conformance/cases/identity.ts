@@ -117,6 +117,16 @@ f.it('statx gives a birth time where the layer has one', { lower: { a: 'x' } }, 
   })
 })
 
+f.it('after a remount a copy shows its own birth time', { own: {}, lower: { a: 'x' } }, (fx) => {
+  append(fx.path('a'), 'y')
+  fx.remount()
+  const shown = posix.statx(fx.path('a'))
+  fx.onUnion((union) => {
+    const real = posix.statx(`${union.upper}/a`)
+    if ((real.mask & STATX.BTIME) !== 0) assert.equal(shown.btime, real.btime)
+  })
+})
+
 f.it('a new file has a birth time of now', { lower: {} }, (fx) => {
   put(fx.path('n'), '')
   const stat = posix.statx(fx.path('n'))

@@ -1,5 +1,10 @@
 // limits - read-only mounts, a full upper, hundreds of layers, odd names, long paths, and the kernel's own errors.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, watch } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { family } from '../../helpers/case.js'
 import { append, exists, names, put, rmdir, text, unlink } from '../../helpers/files.js'
 import { errnoOf, listDirectory, lstat, O, posix, RENAME, withFd } from '../../helpers/posix.js'
@@ -184,3 +189,39 @@ f.it('a long chain of renames with every flag leaves one name', { lower: { a: 'x
   assert.deepEqual(names(fx.root), ['a'])
 })
 
+f.it('a file that is taken from a layer behind the mount harms no other name', { own: {}, needs: ['union'], lower: { low: 'x' }, upper: { a: 'known', b: 'unknown', c: 'stays' } }, (fx) => {
+  assert.equal(text(fx.path('a')), 'known')
+  fx.onUnion((union) => { for (const name of ['a', 'b']) unlink(`${union.upper}/${name}`) })
+  for (const name of ['a', 'b']) errnoOf(() => text(fx.path(name)))
+  assert.equal(text(fx.path('c')), 'stays')
+  append(fx.path('low'), 'y')
+  put(fx.path('new'), 'z')
+  fx.remount()
+  assert.deepEqual(names(fx.root), ['c', 'low', 'new'])
+})
+
+f.it('inotify tells of changes made through the mount, and of no other', { own: {}, lower: { a: 'x' }, upper: { b: 'y' } }, async (fx) => {
+  const seen: string[] = []
+  const watcher = watch(fx.root, (_event, name) => { seen.push(name ?? '') })
+  try {
+    fx.onUnion((union) => { put(`${union.upper}/b`, 'behind') })
+    append(fx.path('a'), 'y')
+    put(fx.path('n'), '')
+    for (let i = 0; i < 100 && !seen.includes('n'); i++) await setTimeout(20)
+  } finally {
+    watcher.close()
+  }
+  assert.ok(seen.includes('a') && seen.includes('n') && !seen.includes('b'))
+})
+
+f.it('kernel overlayfs takes directories of the mount as lowers', { own: {}, lower: { x: dir({ a: '1' }), y: dir({ b: '2' }) } }, (fx) => {
+  const at = mkdtempSync(join(tmpdir(), 'unionfs-stacked-'))
+  const mounted = spawnSync('mount', ['-t', 'overlay', '-o', `lowerdir=${fx.path('x')}:${fx.path('y')}`, 'overlay', at], { encoding: 'utf8' })
+  try {
+    assert.equal(mounted.status === 0 ? 'works' : 'refused', fx.expected('kernel overlayfs with the mount as a lower'), mounted.stderr)
+    if (mounted.status === 0) assert.deepEqual(names(at), ['a', 'b'])
+  } finally {
+    if (mounted.status === 0) spawnSync('umount', [at])
+    rmdir(at)
+  }
+})

@@ -171,6 +171,14 @@ f.it('a directory with a redirect is refused or followed, and listed',
     else assert.equal(lstat(fx.path('d')).mode & S.IFMT, S.IFDIR)
   })
 
+f.it('a file whose data lies in another layer (metacopy) is refused, and listed',
+  { lower: [{ d: dir({ m: file('zeros', { xattrs: { 'trusted.overlay.metacopy': '' } }), a: '' }, { xattrs: { 'trusted.overlay.impure': 'y' } }) }, { d: dir({ m: 'data' }) }], needs: ['union'] }, (fx) => {
+    for (let i = 0; i < 2; i++) fx.fails('EPERM', () => lstat(fx.path('d/m')))
+    assert.deepEqual(names(fx.path('d')), ['a', 'm'])
+    fx.fails('EPERM', () => text(fx.path('d/m')))
+    fx.fails('EPERM', () => { unlink(fx.path('d/m')) })
+  })
+
 f.it('xattrs that mark layers are not shown', { lower: { d: dir({ a: '' }) }, upper: { d: opaque({}) } }, (fx) => {
   assert.deepEqual(xattrNames(fx.path('d')), [])
   fx.fails('ENODATA', () => posix.getxattr(fx.path('d'), 'trusted.overlay.opaque'))
