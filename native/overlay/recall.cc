@@ -86,6 +86,8 @@ const DirRecord* recordFor(OverlayState& state, LayerIndex layer, const sys::Sta
   const DirRecord* record = state.options.records->find(layer, directory.ino);
   if (record == nullptr || directory.dev != state.stack->layer(layer).rootStat().dev) return nullptr;
   if (record->head().partsElsewhere) return nullptr;
+  // What marks say of a directory of the lowest layer is not asked (lookup.cc), and so its xattr whiteouts mean nothing.
+  if (record->head().xattrWhiteouts && layer + 1 == state.stack->size()) return nullptr;
   if (!isSealed(state, layer)) {
     if (record->head().xattrWhiteouts) return nullptr;  // of a seal that no longer holds
     if (!agrees(record->head(), directory)) {
