@@ -6,6 +6,7 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 VARIANT ?= release
+JOBS    ?= $(shell nproc)
 LIBDIR  := $(DESTDIR)$(PREFIX)/lib/unionfs
 
 .PHONY: help build native ts demo test test-addon lint docs soak fuzz bench install uninstall format clean test-deps
@@ -24,7 +25,7 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 
 native: node_modules/.package-lock.json
-	@$(MAKE) --no-print-directory -C native addon launch
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) -C native addon launch
 
 # The command is put into few files: node loads each module of its own slowly, and a mount waits for that. From
 # dist/bin/program the addon and package.json are found at the same distance as from dist/src/ROOM.

@@ -2,7 +2,8 @@
 
 // USAGE: the command line is wrong. INVALID: layers or mount point cannot be used. ENGINE: the native part is missing.
 // MOUNT: the kernel or a helper refused. NOT_MOUNTED, BUSY, UNREACHABLE: about a mount that should be there.
-export type ErrorCode = 'USAGE' | 'INVALID' | 'ENGINE' | 'MOUNT' | 'NOT_MOUNTED' | 'BUSY' | 'UNREACHABLE' | 'IO'
+// INDEX: the path index cannot be used. INTERRUPTED: a signal ended a command, which left nothing half done.
+export type ErrorCode = 'USAGE' | 'INVALID' | 'ENGINE' | 'MOUNT' | 'NOT_MOUNTED' | 'BUSY' | 'UNREACHABLE' | 'IO' | 'INDEX' | 'INTERRUPTED'
 
 export interface ErrorDetails {
   readonly errno?: string | undefined // "ENOENT"

@@ -9,10 +9,12 @@
 #include "binding/async_call.h"
 #include "binding/convert.h"
 #include "binding/js_channel.h"
+#include "binding/layer_tools.h"
 #include "binding/log_forwarder.h"
 #include "binding/mount_session.h"
 #include "binding/path_ops.h"
 #include "binding/probe.h"
+#include "binding/record_feed.h"
 
 namespace unionfs::binding {
 namespace {
@@ -90,6 +92,7 @@ Napi::Value makeMount(Napi::Env env, const std::shared_ptr<MountHandle>& handle)
                          "info"));
   object.Set("stats", Napi::Function::New(
                           env, [handle](const Napi::CallbackInfo& info) { return statsOf(info.Env(), *handle); }, "stats"));
+  addRecordMethods(env, object, handle->session);
   object.Set("unmount", Napi::Function::New(
                             env, [handle](const Napi::CallbackInfo& info) { return unmount(info, *handle); }, "unmount"));
   handle->ended = std::make_shared<Napi::Promise::Deferred>(env);
@@ -152,6 +155,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("probeHost", Napi::Function::New(env, &probeHost, "probeHost"));
   exports.Set("probePath", Napi::Function::New(env, &probePath, "probePath"));
   exports.Set("unmountPath", Napi::Function::New(env, &unmountPath, "unmountPath"));
+  exports.Set("layerFacts", Napi::Function::New(env, &layerFacts, "layerFacts"));
+  exports.Set("walkLayer", Napi::Function::New(env, &walkLayer, "walkLayer"));
+  exports.Set("compareRecords", Napi::Function::New(env, &compareRecords, "compareRecords"));
+  exports.Set("compareContents", Napi::Function::New(env, &compareContents, "compareContents"));
+  exports.Set("describeRecord", Napi::Function::New(env, &describeRecord, "describeRecord"));
   auto* environment = new Environment;
   env.SetInstanceData(environment);
   // Added before any thread-safe function is made, so it runs while instance data and references are still valid.

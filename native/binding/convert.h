@@ -21,6 +21,7 @@ struct MountRequest {
   OverlayOptions overlay;
   MountOptions mount;
   int logLevel = 30;
+  size_t recordBytes = 0;  // memory for records of layers; 0: none are used
 };
 
 // Why a native call failed, as the Error that JavaScript gets: {code, errno, syscall, path, detail}.

@@ -55,7 +55,10 @@ std::optional<Failure> MountSession::start(const MountRequest& request, OnEnd on
   std::shared_ptr<LayerStack> stack = LayerStack::open(request.stack, stackError);
   if (!stack) return Failure{stackError.error, {}, stackError.path, stackError.what};
 
-  auto overlay = Overlay::open(std::move(stack), request.overlay);
+  OverlayOptions options = request.overlay;
+  if (request.recordBytes > 0)
+    options.records = std::make_shared<RecordStore>(stack->size(), RecordLimits{.recordBytes = request.recordBytes});
+  auto overlay = Overlay::open(std::move(stack), options);
   if (!overlay) return Failure{overlay.error(), {}, request.mount.mountpoint, "the union cannot be set up"};
 
   MountError mountError;
@@ -66,7 +69,13 @@ std::optional<Failure> MountSession::start(const MountRequest& request, OnEnd on
   const std::lock_guard lock(mu_);
   if (closed_) return Failure{Errno(ECANCELED), "mount", request.mount.mountpoint, "the process is ending"};
   session_ = std::move(session);
+  records_ = options.records;
   return std::nullopt;
+}
+
+std::shared_ptr<RecordStore> MountSession::records() const {
+  const std::lock_guard lock(mu_);
+  return records_;
 }
 
 std::shared_ptr<Session> MountSession::session() const {

@@ -8,6 +8,7 @@
 #include "overlay/file_data.h"
 #include "overlay/hardlink.h"
 #include "overlay/locate.h"
+#include "overlay/recall.h"
 #include "sys/attr.h"
 #include "sys/creds.h"
 #include "sys/open.h"
@@ -62,6 +63,7 @@ Result<Attr> Overlay::getattr(NodeId node) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   const TreeLock tree(state.renameMu);
+  if (const auto recalled = recallStat(state, *inode)) return attrOf(*inode, *recalled);
   TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
   return attrOf(*inode, stat);
 }
@@ -126,6 +128,7 @@ Result<std::string> Overlay::readlink(NodeId node) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   const TreeLock tree(state.renameMu);
+  if (auto recalled = recallTarget(state, *inode)) return std::move(*recalled);
   return withPlace(state, *inode, [](At at) { return sys::readlink(at); });
 }
 

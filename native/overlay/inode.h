@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "index/dir_index.h"
 #include "layer/stack.h"
+#include "overlay/known_records.h"
 #include "overlay/types.h"
 #include "sys/fd.h"
 
@@ -81,6 +82,7 @@ struct DirState {
   std::vector<LayerIndex> impureLowers;     // of them, lowers that hold copies, as uppers of earlier times
   std::vector<LayerIndex> xattrWhiteoutIn;  // of them, those whose files may be xattr whiteouts
   std::unique_ptr<DirIndex> index;          // null until it pays to read the directory
+  KnownRecords known;                       // begun before anybody sees the directory; its slots guard themselves
   size_t indexBytes = 0;                    // what the budget knows the index to weigh
   std::atomic<uint32_t> probed{0};          // what lookups without an index have cost (listing.cc)
   std::atomic<uint32_t> readingCost{0};     // what reading the directory would cost; 0: not yet estimated

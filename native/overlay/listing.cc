@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "layer/marker.h"
+#include "overlay/recall.h"
 #include "sys/dir.h"
 
 namespace unionfs {
@@ -57,14 +58,24 @@ Status loadIndex(OverlayState& state, Inode& dir) {
   if (d.index) return success();
   DirIndexBuilder builder(d.layers.size());
   for (const LayerIndex layer : d.layers) {
+    if (const DirRecord* record = recordOf(state, dir, layer)) {
+      builder.beginLayer(layer, false);
+      replay(*record, builder);
+      continue;
+    }
     const auto fd = dirFd(state, dir, layer);
     if (fd.failsWith(ENOENT) && layer == kUpperLayer) continue;  // removed while open: nothing is left in it
     TRY(fd);
     builder.beginLayer(layer, layer == kUpperLayer);
     const bool xattrWhiteouts = std::ranges::find(d.xattrWhiteoutIn, layer) != d.xattrWhiteoutIn.end();
     LayerReader reader(builder, (*fd)->get(), xattrWhiteouts);
-    const auto read = sys::readDir((*fd)->get(), [&reader](const sys::RawEntry& raw) { reader.take(raw); });
+    Learner learner(state, layer, (*fd)->get());
+    const auto read = sys::readDir((*fd)->get(), [&](const sys::RawEntry& raw) {
+      reader.take(raw);
+      learner.take(raw);
+    });
     if (!read.ok()) return read.failsWith(EBADF) ? Errno(EACCES) : read.error();
+    learner.finish(dir);
   }
   auto index = std::make_unique<DirIndex>(builder.finish());
   d.indexBytes = index->bytes();
@@ -76,8 +87,13 @@ Status loadIndex(OverlayState& state, Inode& dir) {
 namespace {
 
 uint32_t estimateReading(OverlayState& state, Inode& dir) {
-  uint32_t cost = static_cast<uint32_t>(dir.dir->layers.size()) * kOpenCost;
+  uint32_t cost = 0;
   for (const LayerIndex layer : dir.dir->layers) {
+    if (const DirRecord* record = recordOf(state, dir, layer)) {
+      cost += static_cast<uint32_t>(record->count());
+      continue;
+    }
+    cost += kOpenCost;
     const auto fd = dirFd(state, dir, layer);
     const auto stat = fd.ok() ? sys::stat({(*fd)->get(), ""}) : Result<sys::Stat>(fd.error());
     // An ext4 directory has at least one block of 4096 bytes, mostly empty.

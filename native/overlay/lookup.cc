@@ -11,6 +11,7 @@
 #include "overlay/hardlink.h"
 #include "overlay/ino.h"
 #include "overlay/listing.h"
+#include "overlay/recall.h"
 #include "sys/open.h"
 
 namespace unionfs {
@@ -29,6 +30,7 @@ struct LayerAnswer {
   Opinion opinion = Opinion::none;
   sys::Stat stat;
   bool whiteoutFile = false;  // `.wh.NAME` lies beside: nothing below shows
+  FdRef asked;                // the directory, when `stat` is from the layer; what is recorded has its data
 };
 
 bool isAmong(const std::vector<LayerIndex>& layers, LayerIndex layer) {
@@ -70,8 +72,54 @@ Status checkHasData(OverlayState& state, Inode& dir, LayerIndex layer, const sys
   return refuse(state, dir, layer, name, "refusing a file whose data lies in another layer (metacopy)");
 }
 
+// Asks the record of `dir` in `layer`, else the layer itself.
+Result<LayerAnswer> askRecordOrLayer(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name, bool isLast) {
+  LayerAnswer answer;
+  const DirRecord* record = recordOf(state, dir, layer);
+  if (record == nullptr) {
+    TRY_ASSIGN(FdRef fd, dirFd(state, dir, layer));
+    TRY_ASSIGN(answer, askLayer(dir, layer, fd->get(), name, isLast));
+    answer.asked = std::move(fd);
+    return answer;
+  }
+  const Recalled recalled = recall(state, layer, *record, name.view());
+  if (recalled.whiteout) {
+    answer.opinion = Opinion::whiteout;
+  } else if (recalled.stat) {
+    answer.stat = *recalled.stat;
+    answer.opinion = answer.stat.isDir() ? Opinion::dir : Opinion::file;
+  } else if (recalled.there) {
+    TRY_ASSIGN(FdRef fd, dirFd(state, dir, layer));
+    TRY_ASSIGN(answer, askLayer(dir, layer, fd->get(), name, true));
+    answer.asked = std::move(fd);
+  }
+  answer.whiteoutFile = recalled.hidesBelow && !isLast;
+  return answer;
+}
+
+// Of a directory found in `layer`: from its record, else from itself, which is then left open in `found`.
+Result<marker::DirMarks> marksOf(OverlayState& state, Inode& parent, Resolution& found, LayerIndex layer, const sys::Stat& stat,
+                                 const CName& name) {
+  if (const DirRecord* record = recordFor(state, layer, stat)) {
+    found.records.emplace_back(layer, record);
+    const RecordHead& head = record->head();
+    // The record of what is impure is not used.
+    return marker::DirMarks{
+        .opaque = head.opaque, .mayHoldXattrWhiteouts = head.xattrWhiteouts, .impure = false, .redirected = head.redirected};
+  }
+  TRY_ASSIGN(const FdRef parentFd, dirFd(state, parent, layer));
+  const At at{parentFd->get(), name.c_str()};
+  const bool mayMerge = layer != parent.dir->layers.back() || layer == kUpperLayer;
+  auto fd = sys::open(at, O_RDONLY | O_DIRECTORY);
+  if (fd.failsWith(EACCES)) fd = sys::open(at, O_PATH | O_DIRECTORY);
+  TRY(fd);
+  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get(), mayMerge));
+  found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
+  return marks;
+}
+
 // Adds a directory of `layer` to the merge; true when an opaque mark ends it.
-Result<bool> takeDirectory(OverlayState& state, Inode& parent, Resolution& found, LayerIndex layer, const sys::Stat& stat, int parentFd,
+Result<bool> takeDirectory(OverlayState& state, Inode& parent, Resolution& found, LayerIndex layer, const sys::Stat& stat,
                            const CName& name) {
   if (found.layers.empty()) {
     found.top = layer;
@@ -82,17 +130,15 @@ Result<bool> takeDirectory(OverlayState& state, Inode& parent, Resolution& found
   }
   found.layers.push_back(layer);
   // Marks speak of what lies below: of the same name, or in a layer below under another (redirect, metacopy).
-  if (layer + 1 == state.stack->size() && layer != kUpperLayer) return true;
-  const bool mayMerge = layer != parent.dir->layers.back() || layer == kUpperLayer;
-  auto fd = sys::open({parentFd, name.c_str()}, O_RDONLY | O_DIRECTORY);
-  if (fd.failsWith(EACCES)) fd = sys::open({parentFd, name.c_str()}, O_PATH | O_DIRECTORY);
-  TRY(fd);
-  TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get(), mayMerge));
+  if (layer + 1 == state.stack->size() && layer != kUpperLayer) {
+    if (const DirRecord* record = recordFor(state, layer, stat)) found.records.emplace_back(layer, record);
+    return true;
+  }
+  TRY_ASSIGN(const marker::DirMarks marks, marksOf(state, parent, found, layer, stat, name));
   if (marks.redirected && !marks.opaque) return refuse(state, parent, layer, name, "refusing a directory that was moved (redirect)");
   if (layer == kUpperLayer) found.impure = marks.impure;
   if (marks.impure && layer != kUpperLayer) found.impureLowers.push_back(layer);
   if (marks.mayHoldXattrWhiteouts && layer != kUpperLayer) found.xattrWhiteoutIn.push_back(layer);
-  found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
   return marks.opaque;
 }
 
@@ -103,10 +149,10 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
   for (size_t i = 0; i < layers.size(); ++i) {
     const LayerIndex layer = layers[i];
     const bool isLast = i + 1 == layers.size();
-    const auto fd = dirFd(state, dir, layer);
-    if (fd.failsWith(ENOENT) && dir.dir->removed) continue;
-    TRY(fd);
-    TRY_ASSIGN(const LayerAnswer answer, askLayer(dir, layer, (*fd)->get(), name, isLast));
+    auto asked = askRecordOrLayer(state, dir, layer, name, isLast);
+    if (asked.failsWith(ENOENT) && dir.dir->removed) continue;
+    TRY(asked);
+    const LayerAnswer& answer = *asked;
     if (layer == kUpperLayer) {
       if (answer.opinion == Opinion::whiteout)
         view.upper = UpperName::whiteoutDevice;
@@ -118,7 +164,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
     if (answer.opinion == Opinion::whiteout) break;
     if (answer.opinion == Opinion::file) {
       if (found.layers.empty()) {
-        TRY(checkHasData(state, dir, layer, answer.stat, (*fd)->get(), name));
+        if (answer.asked) TRY(checkHasData(state, dir, layer, answer.stat, answer.asked->get(), name));
         found.top = layer;
         found.stat = answer.stat;
         view.found = std::move(found);
@@ -127,7 +173,7 @@ Result<NameView> probe(OverlayState& state, Inode& dir, const CName& name, std::
       break;
     }
     if (answer.opinion == Opinion::dir) {
-      TRY_ASSIGN(const bool ends, takeDirectory(state, dir, found, layer, answer.stat, (*fd)->get(), name));
+      TRY_ASSIGN(const bool ends, takeDirectory(state, dir, found, layer, answer.stat, name));
       if (ends) break;
     }
     if (answer.whiteoutFile) break;
@@ -143,6 +189,12 @@ UpperName upperNameOf(const IndexEntry& entry) {
   return UpperName::absent;
 }
 
+// stat of a name that `layer` is known to have, from its record.
+std::optional<sys::Stat> recordedStat(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name) {
+  const DirRecord* record = recordOf(state, dir, layer);
+  return record == nullptr ? std::nullopt : recall(state, layer, *record, name.view()).stat;
+}
+
 // The same from the index: only layers known to have the name are asked.
 Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& name) {
   NameView view;
@@ -155,10 +207,14 @@ Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& nam
     view.found = std::move(probed.found);
     return view;
   }
-  TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
-  const auto stat = sys::stat({fd->get(), name.c_str()});
-  if (!stat.ok()) return meansAbsent(stat.error()) ? Result<NameView>(NameView{}) : stat.error();
-  TRY(checkHasData(state, dir, entry->top, *stat, fd->get(), name));
+  auto stat = recordedStat(state, dir, entry->top, name);
+  if (!stat) {
+    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
+    const auto asked = sys::stat({fd->get(), name.c_str()});
+    if (!asked.ok()) return meansAbsent(asked.error()) ? Result<NameView>(NameView{}) : asked.error();
+    TRY(checkHasData(state, dir, entry->top, *asked, fd->get(), name));
+    stat = *asked;
+  }
   Resolution found;
   found.top = entry->top;
   found.stat = *stat;
@@ -220,6 +276,8 @@ namespace {
 void describeNewDir(Inode& inode, const Resolution& found) {
   DirState& d = *inode.dir;
   d.layers = found.layers;
+  d.known.begin(found.layers);
+  for (const auto& [layer, record] : found.records) d.known.of(layer)->settle(record);
   d.xattrWhiteoutIn = found.xattrWhiteoutIn;
   d.impureLowers = found.impureLowers;
   d.hasUpper = found.layers.front() == kUpperLayer;

@@ -38,6 +38,7 @@ Status makeRoot(OverlayState& state) {
   const uint64_t ino = composeIno(state, numbered, stack.layer(numbered).rootStat().ino);
   auto made = state.table.findOrCreate(keyOf(top, stack.layer(top).rootStat()), S_IFDIR, ino, top, [&](Inode& inode) {
     inode.dir->layers = shape.layers;
+    inode.dir->known.begin(shape.layers);
     inode.dir->xattrWhiteoutIn = shape.xattrWhiteoutIn;
     inode.dir->impureLowers = shape.impureLowers;
     inode.dir->hasUpper = top == kUpperLayer;

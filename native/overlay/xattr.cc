@@ -6,6 +6,7 @@
 #include "overlay/copy_up.h"
 #include "overlay/hardlink.h"
 #include "overlay/locate.h"
+#include "overlay/recall.h"
 #include "sys/attr.h"
 #include "sys/creds.h"
 
@@ -16,6 +17,7 @@ Result<std::string> Overlay::getxattr(NodeId node, const std::string& name) {
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   const std::string stored = marker::storedXattrName(name);
   const TreeLock tree(state.renameMu);
+  if (const auto missing = recallMissingXattr(state, *inode, stored)) return *missing;
   return withPlace(state, *inode, [&stored](At at) { return sys::getXattr(at, stored.c_str()); });
 }
 
@@ -25,7 +27,9 @@ Result<std::string> Overlay::listxattr(const Caller& caller, NodeId node) {
   std::string stored;
   {
     const TreeLock tree(state.renameMu);
-    TRY_ASSIGN(stored, withPlace(state, *inode, [](At at) { return sys::listXattr(at); }));
+    if (!recallNoXattrs(state, *inode)) {
+      TRY_ASSIGN(stored, withPlace(state, *inode, [](At at) { return sys::listXattr(at); }));
+    }
   }
   std::string visible;
   for (size_t begin = 0; begin < stored.size();) {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <sstream>
 
+#include "survey/layer_walk.h"
 #include "testing/test.h"
 
 namespace fs = std::filesystem;
@@ -201,8 +202,31 @@ LayerFixture& LayerFixture::readOnly() {
   return *this;
 }
 
+std::shared_ptr<RecordStore> LayerFixture::records(LayerTrust trust) const {
+  auto store = std::make_shared<RecordStore>(lowers_ + 1);
+  for (size_t i = 0; i < lowers_; ++i) {
+    const auto layer = static_cast<uint16_t>(i + 1);
+    store->setTrust(layer, trust);
+    const auto walk = LayerWalk::open(lowerPath(i).string(), {.kind = RecordMaker::Kind::full});
+    if (!walk.ok()) {
+      recordFailure(__FILE__, __LINE__, "cannot walk " + lowerPath(i).string());
+      continue;
+    }
+    for (auto batch = (*walk)->next(); !batch.empty(); batch = (*walk)->next()) {
+      for (auto& walked : batch) {
+        if (!walked.record.empty()) store->add(layer, std::move(walked.record));
+      }
+    }
+    store->setComplete(layer);
+  }
+  return store;
+}
+
 std::shared_ptr<Overlay> LayerFixture::open(OverlayOptions options) {
   if (lowers_ == 0) lower("");
+  if (const char* kind = std::getenv("UNIONFS_TEST_RECORDS"); kind != nullptr && !options.records) {
+    options.records = records(std::string_view(kind) == "sealed" ? LayerTrust::sealed : LayerTrust::checked);
+  }
   StackOptions stack;
   for (size_t i = 0; i < lowers_; ++i) stack.lowers.push_back(lowerPath(i).string());
   if (writable_) {
@@ -236,6 +260,11 @@ bool mayMakeMarkers() {
   const TempDir temp;
   const fs::path device = temp.path() / "device";
   return ::mknod(device.c_str(), S_IFCHR, makedev(0, 0)) == 0 && ::setxattr(temp.path().c_str(), kOpaque, "y", 1, 0) == 0;
+}
+
+bool lowersAreSealed() {
+  const char* kind = std::getenv("UNIONFS_TEST_RECORDS");
+  return kind != nullptr && std::string_view(kind) == "sealed";
 }
 
 }  // namespace unionfs::testing

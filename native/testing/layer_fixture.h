@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "index/record_store.h"
 #include "layer/stack.h"
 #include "overlay/overlay.h"
 
@@ -50,7 +51,11 @@ class LayerFixture {
   LayerFixture& upper(std::string_view tree);
   LayerFixture& readOnly();
 
-  // Opens the union. Null, with a failure recorded, when that fails.
+  // Records of all lowers as they are now, for OverlayOptions::records.
+  [[nodiscard]] std::shared_ptr<RecordStore> records(LayerTrust trust) const;
+
+  // Opens the union. Null, with a failure recorded, when that fails. With UNIONFS_TEST_RECORDS=sealed or =checked in the
+  // environment, every union is opened with records of its lowers: all tests of the engine then hold for these, too.
   std::shared_ptr<Overlay> open(OverlayOptions options = {});
 
   [[nodiscard]] std::filesystem::path lowerPath(size_t index = 0) const { return temp_.path() / ("lower" + std::to_string(index)); }
@@ -69,5 +74,7 @@ class LayerFixture {
 
 // Whether the running user may make character devices 0:0 and trusted xattrs here.
 bool mayMakeMarkers();
+// Whether unions are opened over sealed records: their layers are vouched for not to change.
+bool lowersAreSealed();
 
 }  // namespace unionfs::testing

@@ -60,11 +60,13 @@ export class Site {
     const command = this.subject_.mountCommand(place)
     if (command === undefined) return
     if (typeof command === 'string') throw new StepError(command)
+    this.subject_.prepare?.(place)
     const before = new Set(fuseServers())
     const options = { log: join(this.home_, 'mount.log'), mountpoint: this.path, ...(command.cwd === undefined ? {} : { cwd: command.cwd }) }
     this.mounted_ = true
     this.readySeconds_ = clientCommand('mount-ready', options, command.argv, process.env, kMountTimeoutMs).seconds
     this.daemonPids_ = fuseServers().filter((pid) => !before.has(pid))
+    this.subject_.settle?.(place)
   }
 
   unmount(): void {

@@ -5,9 +5,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { release } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { hasProgram } from './command.js'
+import { execute, hasProgram, sleepMs, StepError } from './command.js'
 
-export const subjectIds = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-fuse-native', 'fuse-overlayfs', 'unionfs-fuse', 'mergerfs'] as const
+export const subjectIds = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-indexed', 'unionfs-fuse-native', 'fuse-overlayfs', 'unionfs-fuse', 'mergerfs'] as const
 export type SubjectId = (typeof subjectIds)[number]
 
 /** plain: no union at all. peer: a FUSE union with copy-on-write, what targets compare with. other: shown only. */
@@ -35,6 +35,10 @@ export interface Subject {
   version(): string
   /** undefined: nothing is mounted. A string: why this stack cannot be mounted. */
   mountCommand(place: Place): MountCommand | string | undefined
+  /** What is done to the layers before they are first mounted; not measured. */
+  prepare?(place: Place): void
+  /** Waits until a fresh mount is in the state it is to be measured in; not measured. */
+  settle?(place: Place): void
 }
 
 export const unionfsCommand = process.env['UNIONFS_COMMAND'] ?? join(import.meta.dirname, '..', '..', 'bin', 'unionfs')
@@ -65,6 +69,7 @@ export const subjects: readonly Subject[] = [
   kOverlay,
   ours('cached', 'ours', '#d62728'),
   ours('passthrough', 'ours', '#ff9f0e'),
+  { ...ours('cached', 'ours', '#9467bd', indexOf), id: 'unionfs-indexed', prepare: sealLayers, settle: awaitRecords },
   // The same engine behind the npm package: what a path API and a JavaScript callback for each request cost.
   ours('fuse-native', 'other', '#8c564b'),
   {
@@ -93,7 +98,34 @@ export function subjectOf(id: SubjectId): Subject {
   return found
 }
 
-function ours(way: 'cached' | 'passthrough' | 'fuse-native', kind: SubjectKind, colour: string): Subject {
+/** Where the path index of a stack lies: beside its layers. */
+export function indexOf(place: Pick<Place, 'lowers'>): string {
+  return join(dirname(place.lowers[0] ?? '/'), '.index')
+}
+
+// Layers are made anew under the same names for each question: a stack is sealed when its seals are not there.
+function sealLayers(place: Place): void {
+  const index = indexOf(place)
+  const known = spawnSync(unionfsCommand, ['index', 'status', '--json', '--index', index], { encoding: 'utf8' })
+  const { layers } = JSON.parse(known.stdout) as { layers: { state: string; entry: { path: string; seal?: object } }[] }
+  const sealed = new Set(layers.filter(({ state, entry }) => state === 'there' && entry.seal !== undefined).map(({ entry }) => entry.path))
+  const missing = place.lowers.filter((lower) => !sealed.has(lower))
+  for (let i = 0; i < missing.length; i += 100) execute(unionfsCommand, ['seal', ...missing.slice(i, i + 100), '--index', index])
+}
+
+const kPatienceMs = 20_000
+
+function awaitRecords({ mountpoint }: Place): void {
+  for (const end = Date.now() + kPatienceMs; Date.now() < end; ) {
+    const { mounts } = JSON.parse(spawnSync(unionfsCommand, ['status', mountpoint, '--json'], { encoding: 'utf8' }).stdout) as { mounts: { index: { state: string } }[] }
+    if (mounts[0]?.index.state !== 'loading') return
+    sleepMs(10)
+  }
+  throw new StepError('the records were not loaded in time')
+}
+
+// Without an index unless one is given: a mount must not profit from another's.
+function ours(way: 'cached' | 'passthrough' | 'fuse-native', kind: SubjectKind, colour: string, index?: (place: Place) => string): Subject {
   const chosen = way === 'fuse-native' ? '--transport=fuse-native' : `--io=${way}`
   return {
     id: `unionfs-${way}`,
@@ -102,7 +134,7 @@ function ours(way: 'cached' | 'passthrough' | 'fuse-native', kind: SubjectKind, 
     missing: () => (existsSync(unionfsCommand) ? undefined : `${unionfsCommand} is not built`),
     version: () => versionLine([unionfsCommand, '--version'], 'unionfs'),
     mountCommand: ({ lowers, upper, work, mountpoint }) => ({
-      argv: [unionfsCommand, 'mount', lowers.join(':'), upper, mountpoint, '--workdir', work, chosen],
+      argv: [unionfsCommand, 'mount', lowers.join(':'), upper, mountpoint, '--workdir', work, chosen, '--index', index?.({ lowers, upper, work, mountpoint }) ?? 'none'],
     }),
   }
 }

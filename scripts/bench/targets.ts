@@ -34,6 +34,7 @@ export interface Verdict {
   readonly details: readonly { readonly row: string; readonly value: number | undefined }[]
 }
 
+const kIndexed: readonly Mode[] = ['unionfs-indexed']
 const kBoth: readonly Mode[] = ['unionfs-cached', 'unionfs-passthrough']
 const kCached: readonly Mode[] = ['unionfs-cached']
 const kPassthrough: readonly Mode[] = ['unionfs-passthrough']
@@ -93,6 +94,18 @@ const kTargets: readonly Target[] = [
     judge: 'worst',
     against: [{ kind: 'self', base: ['copy-up.idle-p99'], limit: 3 }],
   },
+  {
+    work: 'lookups and misses at the most layers, to 1 layer, sealed',
+    modes: kIndexed,
+    rows: ['depth.lookup@500', 'depth.miss@500', 'depth.miss-listed@500'],
+    judge: 'worst',
+    against: [{ kind: 'self', base: ['depth.lookup@1', 'depth.miss@1', 'depth.miss-listed@1'], limit: 1.1 }],
+  },
+  { work: 'first walk with stat, 64 layers, sealed (with --cold: 0.5)', modes: kIndexed, rows: ['many-layers.first'], judge: 'worst', against: [overlay(0.8), peer(0.3)] },
+  { work: 'building the index, to find -printf', modes: kIndexed, rows: ['path-index.build'], judge: 'worst', against: [{ kind: 'figure', limit: 2 }] },
+  { work: 'mount-to-ready with a large index, to without', modes: kIndexed, rows: ['path-index.ready'], judge: 'worst', against: [{ kind: 'figure', limit: 1.2 }] },
+  { work: 'bytes on disk per file', modes: kIndexed, rows: ['path-index.disk'], judge: 'worst', against: [{ kind: 'figure', limit: 100 }] },
+  { work: 'bytes in memory per file', modes: kIndexed, rows: ['path-index.memory'], judge: 'worst', against: [{ kind: 'figure', limit: 150 }] },
   { work: 'mount-to-ready', modes: kBoth, rows: ['mount.ready@1'], judge: 'worst', against: [{ kind: 'figure', limit: 0.1 }] },
 ]
 

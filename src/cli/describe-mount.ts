@@ -64,11 +64,19 @@ function describeLive(snapshot: Snapshot, place: Place, upperSize: TreeSize | un
     `  io        ${session.io}${session.ioReason === '' ? '' : ` (${session.ioReason})`}, FUSE 7.${session.protocolMinor}${session.viaFusermount ? ', mounted through fusermount3' : ''}${snapshot.transport === 'kernel' ? '' : `, through ${snapshot.transport}`}`,
     `  memory    ${formatBytes(memory.rssBytes)} resident${memory.pssBytes === undefined ? '' : `, ${formatBytes(memory.pssBytes)} its own share`}; ${formatCount(snapshot.threads, 'thread')}`,
     `  caches    ${formatCount(overlay.inodes, 'inode')} (${formatCount(overlay.lookups, 'lookup')}); descriptors: ${formatCount(overlay.dirFds, 'directory')}, ${formatCount(overlay.fileFds, 'file')}, ${overlay.pinnedFds} pinned; ${formatCount(overlay.listings, 'listing')} (${formatBytes(overlay.listingBytes)})`,
+    `  index     ${describeIndex(snapshot)}`,
     `  copy-ups  ${overlay.copyUps} (${formatBytes(overlay.copyUpBytes)})`,
   ]
   const operations = operationRows(snapshot)
   if (operations.length > 1) lines.push('', ...formatTable(operations, [1, 2, 3, 4, 5, 6]).map((line) => `  ${line}`))
   return lines.join('\n')
+}
+
+function describeIndex({ index }: Snapshot): string {
+  const { dir, state, records } = index
+  if (dir === undefined || records === undefined) return 'none'
+  const use = `${records.used} directories answered, ${records.stale} stale, ${records.learned} learned`
+  return `${dir}, ${state}: ${records.records} records (${formatBytes(records.bytes)} of at most ${formatBytes(records.limit)}); ${use}`
 }
 
 function layerLines(snapshot: Snapshot, size: TreeSize | undefined): string[] {

@@ -14,6 +14,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   umount: async () => (await import('./commands/umount.js')).umountCommand,
   status: async () => (await import('./commands/status.js')).statusCommand,
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand,
+  seal: async () => (await import('./commands/seal.js')).sealCommand,
+  index: async () => (await import('./commands/index-command.js')).indexCommand,
   help: async () => (await import('./commands/help.js')).helpCommand,
 }
 

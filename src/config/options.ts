@@ -37,9 +37,21 @@ export type LogLevel = (typeof logLevels)[number]
 
 export const defaultThreads = 4
 export const maxLowers = 500
+// Memory a mount may use for records of the path index.
+export const recordBytes = 128 << 20
+// What the path index may take on disk before mounts stop adding to it, and what `index gc` cuts it down to.
+export const defaultIndexMib = 1024
 
 const help: OptionRow = { name: 'help', short: 'h', type: 'flag', default: '', help: 'Shows this help.' }
 const json: OptionRow = { name: 'json', type: 'flag', default: 'off', help: 'Prints one JSON document instead of text.' }
+
+const index: OptionRow = {
+  name: 'index',
+  type: 'path',
+  metavar: 'DIR',
+  default: '$UNIONFS_INDEX, else /var/cache/unionfs/index for root and ~/.cache/unionfs/index for others',
+  help: 'Where the path index lies, or the word none for no index.',
+}
 
 const mountOptions: readonly OptionRow[] = [
   {
@@ -96,6 +108,7 @@ const mountOptions: readonly OptionRow[] = [
     default: String(defaultThreads),
     help: 'The most threads that serve requests. One serves while one is enough.',
   },
+  index,
   help,
 ]
 
@@ -152,6 +165,49 @@ export const commands: readonly CommandRow[] = [
     most: Number.POSITIVE_INFINITY,
     description: 'Tries what a mount needs: FUSE, passthrough, user namespaces, and for each PATH what a layer there could carry. Says what is missing and what follows.',
     options: [json, help],
+  },
+  {
+    name: 'seal',
+    summary: 'vouches for a layer: it will not change any more',
+    usage: ['unionfs seal DIR... [--index DIR]'],
+    required: ['DIR'],
+    most: Number.POSITIVE_INFINITY,
+    description:
+      'Reads all of each DIR, keeps what it holds with checksums in the path index, and marks it there as sealed. Mounts then answer from the index ' +
+      'without touching the layer, so a sealed layer must not be changed: after a change, seal it again. DIR itself is not written. When interrupted, nothing is kept.',
+    options: [index, json, help],
+  },
+  {
+    name: 'index',
+    summary: 'builds, shows, checks and cleans the path index',
+    usage: [
+      'unionfs index build LAYER...',
+      'unionfs index status [--json]',
+      'unionfs index verify [LAYER...] [--contents]',
+      'unionfs index gc [--max-size MIB]',
+      'unionfs index drop [LAYER...]',
+    ],
+    required: ['verb (build, status, verify, gc or drop)'],
+    most: Number.POSITIVE_INFINITY,
+    description:
+      'The path index remembers what the directories of layers hold, from one mount to the next. It is a memory: without it every answer is the same. ' +
+      'build reads layers whole now instead of at their first use; verify compares layers with what is recorded, prints every difference, and exits with 1 if there is one; ' +
+      'gc removes what belongs to layers that are gone, then those used longest ago until the size fits; drop forgets the layers, or everything.',
+    options: [
+      index,
+      { name: 'contents', type: 'flag', default: 'off', help: 'verify: reads every file of sealed layers, too, and compares checksums.' },
+      {
+        name: 'max-size',
+        type: 'integer',
+        metavar: 'MIB',
+        min: 1,
+        max: 1_000_000,
+        default: String(defaultIndexMib),
+        help: 'gc: the size in MiB the index may have.',
+      },
+      json,
+      help,
+    ],
   },
   {
     name: 'help',

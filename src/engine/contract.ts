@@ -15,6 +15,71 @@ export interface NativeAddon {
   probePath(path: string): PathProbe
   // umount2(2), else fusermount3 -u. For mounts whose daemon does not answer.
   unmountPath(mountpoint: string, lazy: boolean): Promise<void>
+  // Throws a NativeError when the directory cannot be opened.
+  layerFacts(path: string): LayerFacts
+  // Reads a layer directory by directory. `full`: with all attributes; `contents`: and with checksums of every file.
+  walkLayer(path: string, options: { readonly full: boolean; readonly contents: boolean }): NativeWalk
+  // A sentence for each difference; null when one of the two is no record.
+  compareRecords(recorded: Buffer, found: Buffer): string[] | null
+  // The same of what files hold.
+  compareContents(recorded: Buffer, recordedSums: Buffer, found: Buffer, foundSums: Buffer): string[] | null
+  describeRecord(record: Buffer): RecordSummary | null
+}
+
+// The root of a layer: where it lies, and when it changed. Times are "seconds.nanoseconds".
+export interface LayerFacts {
+  readonly path: string
+  readonly device: string // "0:57"
+  readonly inode: string
+  readonly uuid: string // of the filesystem, 32 hex digits; zeros when it has none
+  readonly birth?: string // absent where the filesystem does not say
+  readonly mtime: string
+  readonly ctime: string
+}
+
+export interface WalkedDirectory {
+  readonly path: Buffer // below the root; empty: the root
+  readonly files: number // names in it that are no directories
+  readonly record?: Buffer // absent: none can be made of it now
+  readonly contents?: Buffer
+  readonly digest?: Buffer // 16 bytes
+  readonly error?: string // it could not be read
+}
+
+export interface NativeWalk {
+  readonly facts: LayerFacts
+  // Some more directories; none at the end. May be called again before the last call has settled.
+  next(): Promise<WalkedDirectory[]>
+  cancel(): void
+  bytesRead(): number
+}
+
+export interface RecordSummary {
+  readonly full: boolean
+  readonly opaque: boolean
+  readonly redirected: boolean
+  readonly partsElsewhere: boolean // of no use to a union
+  readonly inode: string
+  readonly mtime: string
+  readonly ctime: string
+  readonly names: readonly string[]
+}
+
+export interface RecordStats {
+  readonly records: number // in memory
+  readonly bytes: number
+  readonly limit: number
+  readonly rejected: number // damaged, of another version, or over the limit
+  readonly used: number // directories answered from a record
+  readonly stale: number // records their directory did not agree with
+  readonly learned: number // directories recorded anew
+  readonly forgotten: number
+}
+
+export interface LearnedRecord {
+  readonly layer: number
+  readonly path: Buffer
+  readonly record: Buffer
 }
 
 // All paths are absolute and resolved.
@@ -32,11 +97,25 @@ export interface NativeMountOptions {
   readonly suid: boolean
   readonly maxThreads: number
   readonly fdBudget: number // descriptors the engine's caches may hold
+  readonly recordBytes: number // memory for records of the path index; 0: none are used or learned
   readonly logLevel: number // pino's numbers
 }
 
-export interface NativeMount {
-  // The three throw a NativeError ENOTCONN once the mount has ended.
+// A mount's records of its layers. All of it says nothing on a mount without records; what takes or tells something works after
+// the end of the mount, too.
+export interface NativeRecords {
+  // The lowers, top first: layer 1 is the first. None after the end.
+  layers(): LayerFacts[]
+  trustLayer(layer: number, sealed: boolean): void
+  feedRecords(layer: number, records: readonly Buffer[]): number | undefined // how many were taken
+  layerFed(layer: number): void
+  startLearning(): void
+  takeLearned(): LearnedRecord[] | undefined
+  recordStats(): RecordStats | undefined
+}
+
+export interface NativeMount extends NativeRecords {
+  // The two throw a NativeError ENOTCONN once the mount has ended.
   info(): NativeSessionInfo
   stats(): NativeStats
   // Rejects with EBUSY while programs use the mount, unless lazy. The end itself is told by `ended`.

@@ -18,6 +18,7 @@ export interface EngineOptions {
   readonly dev?: boolean | undefined
   readonly suid?: boolean | undefined
   readonly threads: number
+  readonly recordBytes?: number // memory for records of the path index; none are used without
 }
 
 const descriptorsKeptFree = 256
@@ -28,7 +29,7 @@ export function startSession(stack: StackDefinition, options: EngineOptions, log
 
 // The engine without a mount, to be asked by path.
 export function openPaths(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativePaths> {
-  return explained(loadAddon().openPaths({ ...nativeOptions(stack, options, logger), io: 'cached' }, forwardTo(logger)))
+  return explained(loadAddon().openPaths({ ...nativeOptions(stack, options, logger), io: 'cached', recordBytes: 0 }, forwardTo(logger)))
 }
 
 /** What a mount may do, with what was not asked for decided. */
@@ -50,6 +51,7 @@ function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: L
     ...rightsOf(options),
     maxThreads: options.threads,
     fdBudget: descriptorBudget(),
+    recordBytes: options.recordBytes ?? 0,
     logLevel: logger.levelNumber,
   }
 }

@@ -1,12 +1,19 @@
 // snapshot - the figures of one mount at one moment, as `status` shows them and --json prints them.
 import { readFileSync } from 'node:fs'
 import type { TransportName } from '../config/options.js'
-import type { NativeMount, NativeSessionInfo, OperationStats, OverlayStats } from '../engine/contract.js'
+import type { NativeRecords, NativeSessionInfo, NativeStats, OperationStats, OverlayStats, RecordStats } from '../engine/contract.js'
 import type { StackDefinition } from '../stack/stack.js'
 
 export interface MemoryFigures {
   readonly rssBytes: number
   readonly pssBytes: number | undefined // where the kernel tells it
+}
+
+// What the path index does for a mount.
+export interface IndexFigures {
+  readonly dir: string | undefined // undefined: none
+  readonly state: string // 'off', 'loading', 'ready', 'empty', 'unusable'
+  readonly records: RecordStats | undefined
 }
 
 export interface Snapshot {
@@ -24,19 +31,21 @@ export interface Snapshot {
   readonly threads: number
   readonly operations: Readonly<Record<string, OperationStats>>
   readonly overlay: OverlayStats
+  readonly index: IndexFigures
   readonly memory: MemoryFigures
 }
 
 export interface SnapshotSource {
   readonly stack: StackDefinition
   readonly transport: TransportName
-  readonly native: Pick<NativeMount, 'info' | 'stats'>
+  readonly native: { info(): NativeSessionInfo; stats(): NativeStats; readonly records?: Pick<NativeRecords, 'recordStats'> }
   readonly startedAt: Date
   readonly version: string
+  readonly memory: { readonly dir: string | undefined; state(): string }
 }
 
 export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot {
-  const { stack, transport, native, startedAt, version } = source
+  const { stack, transport, native, startedAt, version, memory } = source
   const stats = native.stats()
   return {
     mountpoint: stack.mountpoint,
@@ -53,6 +62,7 @@ export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot
     threads: stats.threads,
     operations: stats.operations,
     overlay: stats.overlay,
+    index: { dir: memory.dir, state: memory.state(), records: native.records?.recordStats() },
     memory: { rssBytes: process.memoryUsage.rss(), pssBytes: proportionalSize() },
   }
 }

@@ -1,8 +1,9 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
-import type { TransportName } from '../config/options.js'
+import { recordBytes, type TransportName } from '../config/options.js'
 import { errnoOf, messageOf, UnionfsError, ValidationError, type Problem } from '../errors.js'
+import { noMemory, startMemory, type MountMemory } from '../index/memory.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
 import { readMountTable, topMountAt } from '../stack/mount-table.js'
@@ -26,6 +27,7 @@ export interface LiveMount {
 
 export interface MountOptions extends TransportOptions {
   readonly transport?: TransportName // kernel, unless said otherwise
+  readonly index?: string | undefined // directory of the path index; without one nothing is remembered
 }
 
 // Each is loaded when it is chosen.
@@ -48,16 +50,18 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
   let native: ServedMount
   try {
-    native = await transport.mount(stack, options, logger)
+    native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined ? 0 : recordBytes }, logger)
   } catch (error) {
     if (made !== undefined) rmSync(made, { recursive: true, force: true }) // ours, and never used
     throw isBusyLayer(error) ? await explainBusyLayer(stack, error) : error
   }
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, transport: transport.name, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
-  const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version }, logger)
+  const memory = options.index === undefined || native.records === undefined ? noMemory : startMemory(native.records, options.index, logger)
+  const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version, memory }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
+    await memory.finish()
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
@@ -98,6 +102,7 @@ interface Source {
   readonly startedAt: Date
   readonly identities: { readonly upper: string | undefined; readonly workdir: string | undefined }
   readonly version: string
+  readonly memory: MountMemory
 }
 
 // A mount without an entry works but for `status`, so trouble with the registry is logged, not fatal.

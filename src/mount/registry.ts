@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { outerUid } from '../config/outer-uid.js'
 import { errnoOf, UnionfsError } from '../errors.js'
 import { mountType, readMountTable, type MountEntry } from '../stack/mount-table.js'
 import { isListening } from './control.js'
@@ -38,15 +39,6 @@ const initialPidNamespace = 'pid:[4026531836]' // a constant of the kernel
 
 // Unix socket addresses end at 107 bytes.
 const longestSocketPath = 107
-
-// The uid outside of a user namespace, so that a mount made inside one is found from outside and the other way round.
-export function outerUid(uidMap = readFileSync('/proc/self/uid_map', 'utf8'), uid = process.geteuid?.() ?? 0): number {
-  for (const line of uidMap.trim().split('\n')) {
-    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number)
-    if (uid >= inside && uid < inside + count) return outside + (uid - inside)
-  }
-  return uid
-}
 
 // Candidates, best first.
 export function registryCandidates(environment: NodeJS.ProcessEnv = process.env): string[] {

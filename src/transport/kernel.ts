@@ -6,11 +6,12 @@ import { abilities, type Ability, type Transport } from './transport.js'
 export const kernelTransport: Transport = {
   name: 'kernel',
   supports: Object.keys(abilities) as Ability[],
-  mount: (stack, options, logger) => {
+  mount: async (stack, options, logger) => {
     if (options.hook !== undefined) {
       const reason = 'no JavaScript runs on the path of a request of the kernel transport'
-      return Promise.reject(new UnionfsError('INVALID', reason, { remedy: 'mount with --transport=fuse-native' }))
+      throw new UnionfsError('INVALID', reason, { remedy: 'mount with --transport=fuse-native' })
     }
-    return startSession(stack, options, logger)
+    const native = await startSession(stack, options, logger)
+    return { info: () => native.info(), stats: () => native.stats(), records: native, unmount: (lazy) => native.unmount(lazy), ended: native.ended }
   },
 }

@@ -1,6 +1,6 @@
 // transport - what carries requests between the kernel and the engine, and what it is able to carry.
 import type { TransportName } from '../config/options.js'
-import type { NativeSessionInfo, NativeStats } from '../engine/contract.js'
+import type { NativeRecords, NativeSessionInfo, NativeStats } from '../engine/contract.js'
 import type { EngineOptions } from '../engine/session.js'
 import type { Logger } from '../log/logger.js'
 import type { StackDefinition } from '../stack/stack.js'
@@ -25,6 +25,7 @@ export const abilities = {
   'linked-caches': 'one page cache for all names of a file',
   'atomic-replace': 'replacing an open file in one step: its name is missing for a moment',
   'removed-directories': 'requests about what was opened in a directory that is removed since',
+  'path-index': 'the path index: every name is asked of the layers',
   fusermount3: 'mounting by an ordinary user through fusermount3',
 } as const
 export type Ability = keyof typeof abilities
@@ -39,6 +40,8 @@ export interface ServedMount {
   // The two throw an error with code ENOTCONN once the mount has ended.
   info(): NativeSessionInfo
   stats(): NativeStats
+  // For the path index; absent where it cannot be used.
+  readonly records?: NativeRecords
   // Rejects with code EBUSY while programs use the mount, unless lazy. The end itself is told by `ended`.
   unmount(lazy: boolean): Promise<void>
   // Why it ended. By then its threads, descriptors and locks are gone.

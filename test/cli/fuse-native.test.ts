@@ -1,7 +1,7 @@
 // fuse-native - the second transport as a user and a program meet it: its life, its ends, its hooks, its refusals.
 // test-timeout: 600
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -53,6 +53,16 @@ t.test('what was written through fuse-native is in the upper, and the same stack
   mountStack(t, stack)
   t.equal(readFileSync(join(stack.mnt, 'both'), 'utf8'), 'changed\n')
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  t.end()
+})
+
+t.test('a fuse-native mount uses no path index', { skip }, (t) => {
+  const stack = makeStack(t)
+  const index = join(stack.dir, 'index')
+  mountStack(t, stack, [...viaFuseNative, '--index', index])
+  t.match(unionfs(['status', stack.mnt]).stdout, /index +none/)
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  t.notOk(existsSync(index))
   t.end()
 })
 

@@ -11,6 +11,9 @@ export const command = fileURLToPath(new URL('../../bin/unionfs', import.meta.ur
 export const isRoot = process.geteuid?.() === 0
 const timeout = 30_000
 
+// Tests of the path index name their own; the user's is nobody's business.
+process.env['UNIONFS_INDEX'] ??= 'none'
+
 export interface Ran {
   readonly status: number | null
   readonly stdout: string

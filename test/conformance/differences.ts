@@ -9,11 +9,12 @@ interface Row<T> {
   overlay: T
   'unionfs-cached': T
   'unionfs-passthrough': T
+  'unionfs-sealed': T
   'unionfs-fuse-native': T
 }
 
 function union<T>(why: string, plain: T, overlay: T, unionfs: T, passthrough: T = unionfs, fuseNative: T = unionfs): Row<T> {
-  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough, 'unionfs-fuse-native': fuseNative }
+  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough, 'unionfs-sealed': unionfs, 'unionfs-fuse-native': fuseNative }
 }
 
 export const DIFFERENCES = {

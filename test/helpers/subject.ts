@@ -11,7 +11,7 @@ import { fuseNativeTransport } from '../../src/transport/fuse-native.js'
 import { abilities, lacks as transportLacks, type Ability as Carried, type Transport } from '../../src/transport/transport.js'
 import { dir, writeTree, type DirNode, type Tree } from './tree.js'
 
-export const KINDS = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-fuse-native'] as const
+export const KINDS = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-sealed', 'unionfs-fuse-native'] as const
 export type Kind = (typeof KINDS)[number]
 
 // What a subject may lack. A case names the ability it needs; the reason stands in `LACKS`.
@@ -28,6 +28,7 @@ const LACKS: Record<Kind, Partial<Record<Ability, string>>> = {
     'one-device': 'kernel overlayfs without xino gives lower files a device number of their own when layers lie on several devices',
   },
   'unionfs-cached': {},
+  'unionfs-sealed': {},
   'unionfs-passthrough': { 'live-readers': 'a descriptor opened before copy-up is bound to the lower file in passthrough mode' },
   'unionfs-fuse-native': notCarriedBy(fuseNativeTransport),
 }
@@ -170,7 +171,7 @@ const escapeLayer = (path: string): string => path.replace(/[\\:]/g, '\\$&')
 
 function mountUnionfs(kind: Kind, root: string, union: UnionPaths, options: StackOptions): void {
   if (!existsSync(COMMAND)) throw new Error(`${COMMAND} is not built: run make build`)
-  const way = kind === 'unionfs-fuse-native' ? '--transport=fuse-native' : kind === 'unionfs-cached' ? '--io=cached' : '--io=passthrough'
+  const way = kind === 'unionfs-fuse-native' ? '--transport=fuse-native' : kind === 'unionfs-passthrough' ? '--io=passthrough' : '--io=cached'
   const args = ['mount', union.lowers.map(escapeLayer).join(':')]
   if (options.readOnly !== true) args.push(union.upper)
   args.push(root, way)
@@ -178,8 +179,28 @@ function mountUnionfs(kind: Kind, root: string, union: UnionPaths, options: Stac
   const log = process.env['UNIONFS_TEST_LOG']
   if (log !== undefined) args.push('--log', log, '--log-level', 'debug')
   args.push(...(options.unionfsArgs ?? []))
+  const index = kind === 'unionfs-sealed' ? sealLowers(union) : (process.env['UNIONFS_INDEX'] ?? 'none')
+  args.push('--index', index)
   if (options.openFiles === undefined) run(COMMAND, args)
   else run('sh', ['-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', COMMAND, ...args])
+  if (kind === 'unionfs-sealed') awaitRecords(root)
+}
+
+// The index lies beside the upper's parent, out of every layer.
+function sealLowers(union: UnionPaths): string {
+  const index = join(dirname(dirname(union.upper)), 'index')
+  for (let i = 0; i < union.lowers.length; i += 100) run(COMMAND, ['seal', ...union.lowers.slice(i, i + 100), '--index', index])
+  return index
+}
+
+// The records come after the mount: a case on sealed layers begins when they are there.
+function awaitRecords(root: string): void {
+  for (let tries = 0; tries < 200; tries++) {
+    const { mounts } = JSON.parse(run(COMMAND, ['status', root, '--json'])) as { mounts: { index: { state: string } }[] }
+    if (mounts[0]?.index.state === 'ready') return
+    if (mounts[0]?.index.state !== 'loading') break
+  }
+  throw new Error(`${root}: no records were loaded`)
 }
 
 // Leaves the work directory to the next mount. Unionfs is unmounted by its own command, which waits for its daemon.

@@ -3,7 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, w
 import { join } from 'node:path'
 import t from 'tap'
 import { namespaceOf, startTimeOf } from '../../src/mount/process.js'
-import { outerUid, Registry, registryCandidates, unfitness, type MountRecord } from '../../src/mount/registry.js'
+import { outerUid } from '../../src/config/outer-uid.js'
+import { Registry, registryCandidates, unfitness, type MountRecord } from '../../src/mount/registry.js'
 import { shortDir } from './short-dir.js'
 
 function record(registry: Registry, change: Partial<MountRecord> = {}): MountRecord {

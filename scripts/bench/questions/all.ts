@@ -10,10 +10,12 @@ import { firstLookup } from './first-lookup.js'
 import { git } from './git.js'
 import { listLong } from './list-long.js'
 import { memory } from './memory.js'
+import { manyLayers } from './many-layers.js'
 import { misses } from './misses.js'
 import { mmap } from './mmap.js'
 import { mount } from './mount.js'
 import { npm } from './npm.js'
+import { pathIndex } from './path-index.js'
 import { random } from './random.js'
 import { remove } from './remove.js'
 import { seqRead } from './seq-read.js'
@@ -26,7 +28,7 @@ import { walk } from './walk.js'
 
 export const allQuestions: readonly Question[] = [
   ...[walk, smallFiles, misses, listLong, churn, unpack, remove],
-  ...[depth, firstLookup],
+  ...[depth, firstLookup, manyLayers, pathIndex],
   ...[seqRead, seqWrite, random, mmap, sqlite, copyUp, clients],
   ...[git, compile, npm, startUp, apt, mount, memory],
 ]

@@ -2,6 +2,7 @@
 import { basename, resolve } from 'node:path'
 import { defaultThreads, findCommand, ioModes, logLevels, transportNames } from '../../config/options.js'
 import { describeProblem } from '../../errors.js'
+import { indexLocation } from '../../index/location.js'
 import { createLogger } from '../../log/logger.js'
 import { serveUntilEnd, SignalGate } from '../../mount/daemon.js'
 import { mountStack, type MountOptions } from '../../mount/mount.js'
@@ -51,6 +52,7 @@ function stackOf(args: Arguments): StackDefinition {
 
 function mountOptions(args: Arguments): MountOptions {
   return {
+    index: indexLocation(args.text('index')),
     transport: args.choice('transport', transportNames) ?? 'kernel',
     io: args.choice('io', ioModes) ?? 'auto',
     allowOther: args.flag('allow-other'),

@@ -1,0 +1,156 @@
+#include "survey/layer_walk.h"
+
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "survey/compare.h"
+#include "testing/layer_fixture.h"
+#include "testing/test.h"
+
+namespace unionfs {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::TempDir;
+
+std::map<std::string, WalkedDirectory> walk(const fs::path& root, WalkOptions options) {
+  std::map<std::string, WalkedDirectory> found;
+  const auto walk = LayerWalk::open(root.string(), options);
+  if (!walk.ok()) return found;
+  for (auto batch = (*walk)->next(); !batch.empty(); batch = (*walk)->next()) {
+    for (auto& each : batch) found[each.path] = std::move(each);
+  }
+  return found;
+}
+
+constexpr WalkOptions kSealing{.kind = RecordMaker::Kind::full, .contents = true};
+
+TEST("a walk gives every directory of a layer once, also to several who ask at a time") {
+  TempDir temp;
+  std::string tree;
+  for (int i = 0; i < 40; ++i) tree += "d" + std::to_string(i) + "/sub/file = x\n";
+  testing::writeTree(temp.path(), tree);
+  const auto opened = LayerWalk::open(temp.path().string(), {.kind = RecordMaker::Kind::full});
+  REQUIRE(opened.ok());
+  std::mutex mu;
+  std::map<std::string, int> seen;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (auto batch = (*opened)->next(); !batch.empty(); batch = (*opened)->next()) {
+        const std::lock_guard lock(mu);
+        for (const auto& each : batch) ++seen[each.path];
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(seen.size(), size_t{81});
+  EXPECT_EQ(seen[""], 1);
+  EXPECT_EQ(seen["d7/sub"], 1);
+}
+
+TEST("a cancelled walk ends early, for everybody who waits on it") {
+  TempDir temp;
+  testing::writeTree(temp.path(), "a/b/c/d/e = 1");
+  const auto opened = LayerWalk::open(temp.path().string(), kSealing);
+  REQUIRE(opened.ok());
+  (*opened)->cancel();
+  EXPECT((*opened)->next().empty());
+}
+
+TEST("a plain record is not made of what changed a moment ago; a full one is") {
+  TempDir temp;
+  testing::writeTree(temp.path(), "f = 1");
+  EXPECT(walk(temp.path(), {})[""].record.empty());
+  EXPECT(!walk(temp.path(), kSealing)[""].record.empty());
+}
+
+TEST("directories whose parts may lie in other layers are recorded of a sealed layer alone, and marked so") {
+  TempDir temp;
+  testing::writeTree(temp.path(), "copies/\nmoved/\nnew/\nopaque/\nmeta/\nmeta/m = 1\nclean/\nclean/copies = 1");
+  const auto mark = [&temp](const char* path, const char* name) { return ::setxattr((temp.path() / path).c_str(), name, "y", 1, 0) == 0; };
+  if (!mark("copies", "user.overlay.impure")) SKIP("needs user xattrs");
+  EXPECT(mark("moved", "user.overlay.redirect") && mark("new", "user.overlay.redirect") && mark("new", "user.overlay.opaque"));
+  EXPECT(mark("opaque", "user.overlay.opaque") && mark("meta/m", "user.overlay.metacopy"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));
+  const std::map<std::string, bool> elsewhere = {{"", false},     {"clean", false}, {"copies", true}, {"meta", true},
+                                                 {"moved", true}, {"new", false},   {"opaque", false}};
+  auto full = walk(temp.path(), kSealing), plain = walk(temp.path(), {});
+  for (const auto& [path, expected] : elsewhere) {
+    const auto record = DirRecord::open(full[path].record);
+    REQUIRE(record.has_value());
+    EXPECT_EQ(record->head().partsElsewhere, expected);
+    EXPECT_EQ(plain[path].record.empty(), expected && path != "meta");  // files of a checked layer are asked
+  }
+}
+
+TEST("every kind of change of a sealed directory is told, and nothing else") {
+  struct Change {
+    const char* sentence;
+    void (*make)(const fs::path&);
+  };
+  const Change changes[] = {
+      {"new: there, and not recorded", [](const fs::path& d) { std::ofstream(d / "new") << "x"; }},
+      {"f: recorded, and not there", [](const fs::path& d) { fs::remove(d / "f"); }},
+      {"f: recorded as a file, is a directory",
+       [](const fs::path& d) {
+         fs::remove(d / "f");
+         fs::create_directory(d / "f");
+       }},
+      {"f: size recorded as 5, is 6", [](const fs::path& d) { std::ofstream(d / "f", std::ios::app) << "x"; }},
+      {"f: mode recorded", [](const fs::path& d) { fs::permissions(d / "f", fs::perms::owner_all); }},
+      {"f: link count recorded as 1, is 2", [](const fs::path& d) { fs::create_hard_link(d / "f", d / "g"); }},
+      {"f: its contents differ from the sealed ones", [](const fs::path& d) { std::ofstream(d / "f") << "other"; }},
+      {"f: extended attributes recorded as no, is yes", [](const fs::path& d) { ::setxattr((d / "f").c_str(), "user.x", "1", 1, 0); }},
+      {"link: target recorded as 'f', is 'elsewhere'",
+       [](const fs::path& d) {
+         fs::remove(d / "link");
+         fs::create_symlink("elsewhere", d / "link");
+       }},
+      {".: parts in other layers recorded as no, is yes",
+       [](const fs::path& d) { ::setxattr(d.c_str(), "user.overlay.impure", "y", 1, 0); }},
+      {".: opaque recorded as no, is yes", [](const fs::path& d) { ::setxattr(d.c_str(), "user.overlay.opaque", "y", 1, 0); }},
+  };
+  for (const Change& change : changes) {
+    TempDir temp;
+    testing::writeTree(temp.path(), "f = hello\nlink -> f\nother = 1");
+    const WalkedDirectory before = walk(temp.path(), kSealing)[""];
+    const WalkedDirectory same = walk(temp.path(), kSealing)[""];
+    change.make(temp.path());
+    const WalkedDirectory after = walk(temp.path(), kSealing)[""];
+    const auto differences = [](const WalkedDirectory& a, const WalkedDirectory& b) {
+      const auto one = DirRecord::open(a.record), two = DirRecord::open(b.record);
+      const auto sums = decodeContentRecord(a.contents), otherSums = decodeContentRecord(b.contents);
+      if (!one || !two || !sums || !otherSums) return std::vector<std::string>{"damaged"};
+      auto all = compareRecords(one->contents(), two->contents());
+      for (auto& each : compareContents(one->contents(), *sums, two->contents(), *otherSums)) all.push_back(each);
+      return all;
+    };
+    EXPECT(differences(before, same).empty());
+    EXPECT(before.digest == same.digest);
+    bool told = false;
+    for (const auto& difference : differences(before, after)) {
+      told |= difference.starts_with(change.sentence);
+      EXPECT(difference.find("other:") == std::string::npos);
+    }
+    if (!told) testing::recordFailure(__FILE__, __LINE__, std::string("not told: ") + change.sentence);
+  }
+}
+
+TEST("contents that rot with the times and sizes they had are found, and change the digest") {
+  TempDir temp;
+  testing::writeTree(temp.path(), "f = hello");
+  const WalkedDirectory before = walk(temp.path(), kSealing)[""];
+  std::ofstream(temp.path() / "f") << "hellp";
+  const WalkedDirectory after = walk(temp.path(), kSealing)[""];
+  EXPECT(before.digest != after.digest);
+}
+
+}  // namespace
+}  // namespace unionfs

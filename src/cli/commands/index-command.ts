@@ -1,0 +1,97 @@
+// index - the verbs of the path index: build, status, verify, gc, drop.
+import { defaultIndexMib, findCommand } from '../../config/options.js'
+import { collectGarbage, forget } from '../../index/gc.js'
+import { indexStatus, type IndexStatus } from '../../index/status.js'
+import { IndexError } from '../../index/store.js'
+import { verifyIndex, type VerifiedLayer } from '../../index/verify.js'
+import type { Command, Context } from '../command.js'
+import { exitCodes } from '../exit-codes.js'
+import { interruptible } from '../interrupt.js'
+import { formatBytes, formatTable } from '../output.js'
+import { usageError, type Arguments } from '../parse.js'
+import { buildLayers, report, requireIndex, resolveLayer } from './seal.js'
+
+type Verb = (context: Context, args: Arguments, dir: string, layers: readonly string[]) => Promise<number>
+
+const verbs: Readonly<Record<string, Verb>> = { build, status, verify, gc, drop }
+
+export const indexCommand: Command = {
+  name: 'index',
+  async run(context, args) {
+    const [word = '', ...layers] = args.positionals
+    const verb = verbs[word]
+    if (verb === undefined) throw usageError(`unknown verb ${JSON.stringify(word)} (build, status, verify, gc or drop)`, findCommand('index'))
+    if (layers.length > 0 && (word === 'status' || word === 'gc')) throw usageError(`index ${word} takes no layers`, findCommand('index'))
+    return verb(context, args, requireIndex(args, 'index'), layers)
+  },
+}
+
+async function build(context: Context, args: Arguments, dir: string, layers: readonly string[]): Promise<number> {
+  if (layers.length === 0) throw usageError('no layer is given', findCommand('index'))
+  const results = await buildLayers(dir, layers, false)
+  report(context, args, results, (result) => {
+    const left = result.unrecorded > 0 ? `; ${result.unrecorded} directories changed a moment ago and are learned at their first use` : ''
+    return `recorded ${result.facts.path}: ${result.files} files in ${result.directories} directories${left}`
+  })
+  return results.some((result) => result.unreadable.length > 0) ? exitCodes.failure : exitCodes.ok
+}
+
+async function status(context: Context, args: Arguments, dir: string): Promise<number> {
+  let found: IndexStatus
+  try {
+    found = await indexStatus(dir)
+  } catch (error) {
+    if (!(error instanceof IndexError && error.trouble === 'absent')) throw error
+    found = { dir, bytes: 0, layers: [] }
+  }
+  if (args.flag('json') === true) {
+    context.output.out(JSON.stringify(found, null, 2))
+    return exitCodes.ok
+  }
+  context.output.out(`${dir}: ${found.layers.length} layers, ${formatBytes(found.bytes)} on disk`)
+  if (found.layers.length === 0) return exitCodes.ok
+  const rows = found.layers.map(({ entry, state, bytes }) => [
+    entry.path,
+    (entry.seal === undefined ? (entry.complete ? 'whole' : 'partly') : 'sealed') + (state === 'there' ? '' : `, ${state}`),
+    String(entry.files),
+    formatBytes(bytes),
+    entry.usedAt.slice(0, 10),
+  ])
+  context.output.out(formatTable([['layer', 'known', 'files', 'size', 'used'], ...rows], [2, 3]).join('\n'))
+  return exitCodes.ok
+}
+
+async function verify(context: Context, args: Arguments, dir: string, layers: readonly string[]): Promise<number> {
+  const paths = layers.map(resolveLayer)
+  const results = await interruptible((signal) => verifyIndex(dir, paths, { contents: args.flag('contents') === true, signal }))
+  const differs = results.some((result) => result.differences.length > 0)
+  if (args.flag('json') === true) context.output.out(JSON.stringify({ layers: results }, null, 2))
+  else for (const result of results) context.output.out(describeVerified(result))
+  return differs ? exitCodes.failure : exitCodes.ok
+}
+
+function describeVerified(result: VerifiedLayer): string {
+  if (result.state === 'gone') return `${result.path}: gone; \`unionfs index gc\` removes it`
+  const kind = result.sealed ? 'sealed' : 'not sealed'
+  const summary = result.differences.length === 0 ? 'agrees' : `${result.differences.length} differences`
+  return [`${result.path} (${kind}): ${result.directories} directories, ${summary}`, ...result.differences.map((difference) => `  ${difference}`)].join('\n')
+}
+
+async function gc(context: Context, args: Arguments, dir: string): Promise<number> {
+  const result = await collectGarbage(dir, (args.integer('max-size') ?? defaultIndexMib) * 2 ** 20)
+  if (args.flag('json') === true) {
+    context.output.out(JSON.stringify(result, null, 2))
+    return exitCodes.ok
+  }
+  for (const { path, reason } of result.removed) context.output.out(`removed ${path} (${reason === 'gone' ? 'gone' : 'the index was too large'})`)
+  if (result.slots > 0) context.output.out(`removed ${result.slots} leftovers of interrupted commands`)
+  context.output.out(`${formatBytes(result.bytesBefore)} -> ${formatBytes(result.bytesAfter)}`)
+  return exitCodes.ok
+}
+
+async function drop(context: Context, args: Arguments, dir: string, layers: readonly string[]): Promise<number> {
+  const forgotten = await forget(dir, layers)
+  if (args.flag('json') === true) context.output.out(JSON.stringify({ forgotten }, null, 2))
+  else context.output.out(forgotten.length === 0 ? 'there is no path index' : `forgotten: ${forgotten.join(', ')}`)
+  return exitCodes.ok
+}

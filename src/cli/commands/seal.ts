@@ -1,0 +1,83 @@
+// seal - vouches for layers: keeps all they hold in the path index, and mounts believe it from then on.
+import { realpathSync } from 'node:fs'
+import { findCommand } from '../../config/options.js'
+import { messageOf, UnionfsError } from '../../errors.js'
+import { loadAddon } from '../../engine/addon.js'
+import { buildLayer, type BuildResult } from '../../index/build.js'
+import { indexLocation, noIndex } from '../../index/location.js'
+import type { Command, Context } from '../command.js'
+import { exitCodes } from '../exit-codes.js'
+import { interruptible } from '../interrupt.js'
+import { formatBytes } from '../output.js'
+import { usageError, type Arguments } from '../parse.js'
+import { Progress } from '../progress.js'
+
+export const sealCommand: Command = {
+  name: 'seal',
+  async run(context, args) {
+    const dir = requireIndex(args, 'seal')
+    const results = await buildLayers(dir, args.positionals, true)
+    report(context, args, results, (result) => `sealed ${result.facts.path}: ${result.files} files in ${result.directories} directories, ${formatBytes(result.bytes)} read, digest ${result.digest ?? ''}`)
+    return exitCodes.ok
+  },
+}
+
+export function requireIndex(args: Arguments, command: string): string {
+  const dir = indexLocation(args.text('index'))
+  if (dir === undefined) throw usageError(`the path index is turned off (${noIndex})`, findCommand(command))
+  return dir
+}
+
+export function report(context: Context, args: Arguments, results: readonly BuildResult[], describe: (result: BuildResult) => string): void {
+  if (args.flag('json') === true) {
+    context.output.out(JSON.stringify({ layers: results.map(({ facts, ...rest }) => ({ path: facts.path, ...rest })) }, null, 2))
+    return
+  }
+  for (const result of results) {
+    context.output.out(describe(result))
+    for (const unreadable of result.unreadable) context.output.err(`unionfs: warning: ${result.facts.path}/${unreadable}`)
+  }
+}
+
+// One layer after the other, with a bar on a terminal.
+export async function buildLayers(dir: string, paths: readonly string[], seal: boolean): Promise<BuildResult[]> {
+  const progress = new Progress()
+  return interruptible(async (signal) => {
+    const results: BuildResult[] = []
+    for (const path of paths.map(resolveLayer)) {
+      const total = seal && progress.visible ? await countFiles(path, signal) : undefined
+      try {
+        results.push(
+          await buildLayer(dir, path, {
+            seal,
+            signal,
+            onProgress: ({ files, bytes }) => {
+              progress.show(`${path}: ${files} files${seal ? `, ${formatBytes(bytes)}` : ''}`, files, total)
+            },
+          }),
+        )
+      } finally {
+        progress.clear()
+      }
+    }
+    return results
+  })
+}
+
+export function resolveLayer(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    throw new UnionfsError('IO', messageOf(error), { path, remedy: 'name a directory that exists', cause: error })
+  }
+}
+
+// So that the bar knows its end: names are counted in a fraction of the time that reading the files takes.
+async function countFiles(path: string, signal: AbortSignal): Promise<number> {
+  const walk = loadAddon().walkLayer(path, { full: false, contents: false })
+  let files = 0
+  for (let batch = await walk.next(); batch.length > 0 && !signal.aborted; batch = await walk.next()) {
+    for (const walked of batch) files += walked.files
+  }
+  return files
+}

@@ -1,0 +1,88 @@
+// gc - removes from the path index what nobody can use any more, and then what was used longest ago.
+import { decodeEntry } from './entry.js'
+import { hashing, layerKey } from './keys.js'
+import { knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
+import { dropIndex, withIndex, type IndexWindow } from './store.js'
+import { loadAddon } from '../engine/addon.js'
+import { placeOf } from './keys.js'
+import { patience } from './build.js'
+import { UnionfsError } from '../errors.js'
+
+export interface GcResult {
+  readonly removed: readonly { readonly path: string; readonly reason: 'gone' | 'size' }[]
+  readonly slots: number // left over from programs that were killed
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+}
+
+// A builder writes at least this often, or has ended.
+const builderSilence = 10 * 60_000
+
+export async function collectGarbage(dir: string, maxBytes: number): Promise<GcResult> {
+  const bytesBefore = sizeOnDisk(dir)
+  const removed: { path: string; reason: 'gone' | 'size' }[] = []
+  const slots = await withIndex(dir, { write: true, patienceMilliseconds: patience }, async (window) => {
+    const known = await knownLayers(window)
+    for (const layer of known.filter(({ state }) => state === 'gone')) {
+      await removeLayer(window, layer)
+      removed.push({ path: layer.entry.path, reason: 'gone' })
+    }
+    const left = known.filter(({ state }) => state !== 'gone')
+    const abandoned = await removeAbandoned(window, new Set(left.map(({ entry }) => entry.slot)))
+    await window.compact()
+    const oldestFirst = left.sort((a, b) => Date.parse(a.entry.usedAt) - Date.parse(b.entry.usedAt))
+    while (sizeOnDisk(dir) > maxBytes) {
+      const victim = oldestFirst.shift()
+      if (victim === undefined) break
+      await removeLayer(window, victim)
+      removed.push({ path: victim.entry.path, reason: 'size' })
+      await window.compact()
+    }
+    return abandoned
+  })
+  return { removed, slots, bytesBefore, bytesAfter: sizeOnDisk(dir) }
+}
+
+// Without paths: everything.
+export async function forget(dir: string, paths: readonly string[]): Promise<readonly string[]> {
+  if (paths.length === 0) return (await dropIndex(dir)) ? [dir] : []
+  return withIndex(dir, { write: true, patienceMilliseconds: patience }, async (window) => {
+    const forgotten: string[] = []
+    for (const path of paths) {
+      const layer = (await knownLayers(window)).find(({ entry }) => entry.path === path) ?? (await layerAt(window, path))
+      if (layer === undefined) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+      await removeLayer(window, layer)
+      forgotten.push(path)
+    }
+    return forgotten
+  })
+}
+
+async function layerAt(window: IndexWindow, path: string): Promise<Pick<KnownLayer, 'place' | 'entry'> | undefined> {
+  const hash = await hashing()
+  const place = placeOf(hash, loadAddon().layerFacts(path))
+  const value = place === undefined ? undefined : await window.get(layerKey(place))
+  const entry = value === undefined ? undefined : decodeEntry(hash, value)
+  return place === undefined || entry === undefined ? undefined : { place, entry }
+}
+
+async function removeLayer(window: IndexWindow, { place, entry }: Pick<KnownLayer, 'place' | 'entry'>): Promise<void> {
+  await window.put([], [layerKey(place)])
+  await window.clearSlot(entry.slot)
+}
+
+async function removeAbandoned(window: IndexWindow, used: ReadonlySet<string>): Promise<number> {
+  const alive = new Set<string>()
+  for (const [slot, builder] of await window.building()) {
+    const { at } = JSON.parse(builder.toString('utf8')) as { at: number }
+    if (Date.now() - at < builderSilence) alive.add(slot)
+    else if (!used.has(slot)) await window.clearSlot(slot)
+  }
+  let count = 0
+  for (const slot of await window.slots()) {
+    if (used.has(slot) || alive.has(slot)) continue
+    await window.clearSlot(slot)
+    count++
+  }
+  return count
+}

@@ -1,0 +1,50 @@
+// memory - the path index in the life of one mount: records go in when it is usable, what it learned comes out.
+import type { NativeRecords } from '../engine/contract.js'
+import type { Logger } from '../log/logger.js'
+import type { FeedState } from './feed.js'
+
+// Often enough that little is lost with a killed daemon, rarely enough to cost nothing.
+const collectEvery = 20_000
+
+export type MemoryState = 'off' | 'loading' | FeedState
+
+export interface MountMemory {
+  readonly dir: string | undefined
+  state(): MemoryState
+  // Keeps what was learned. To be called when the mount has ended.
+  finish(): Promise<void>
+}
+
+export const noMemory: MountMemory = { dir: undefined, state: () => 'off', finish: () => Promise.resolve() }
+
+// Returns at once; never rejects.
+export function startMemory(native: NativeRecords, dir: string, logger: Logger): MountMemory {
+  let state: MemoryState = 'loading'
+  let timer: NodeJS.Timeout | undefined
+  const ended = new AbortController()
+  const started = (async () => {
+    // Loaded when the mount is usable: its start must not pay for them.
+    const [{ feedRecords, placedLayers }, { Journal }] = await Promise.all([import('./feed.js'), import('./journal.js')])
+    const layers = await placedLayers(native)
+    state = await feedRecords(native, layers, dir, logger, ended.signal)
+    if (state === 'unusable') return undefined
+    const journal = new Journal(native, layers, dir, logger)
+    native.startLearning()
+    timer = setInterval(() => void journal.collect(false), collectEvery)
+    timer.unref()
+    return journal
+  })().catch((error: unknown) => {
+    state = 'unusable'
+    logger.log('warn', 'without the path index', { reason: String(error) })
+    return undefined
+  })
+  return {
+    dir,
+    state: () => state,
+    finish: async () => {
+      ended.abort() // nobody needs the records any more
+      await (await started)?.collect(true)
+      clearInterval(timer)
+    },
+  }
+}

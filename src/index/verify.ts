@@ -1,0 +1,105 @@
+// verify - compares layers with what the path index says of them, and names every difference.
+import { loadAddon } from '../engine/addon.js'
+import type { NativeAddon, WalkedDirectory } from '../engine/contract.js'
+import { UnionfsError } from '../errors.js'
+import { patience } from './build.js'
+import { hashing, pathInKey, placeOf, slotRange } from './keys.js'
+import { knownLayers, type KnownLayer } from './status.js'
+import { withIndex, type IndexWindow } from './store.js'
+
+export interface VerifiedLayer {
+  readonly path: string
+  readonly state: KnownLayer['state']
+  readonly sealed: boolean
+  readonly directories: number // compared
+  readonly differences: readonly string[]
+}
+
+export interface VerifyOptions {
+  readonly contents: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+// Of the layers given, or of all.
+export async function verifyIndex(dir: string, paths: readonly string[], options: VerifyOptions): Promise<VerifiedLayer[]> {
+  const known = await withIndex(dir, { write: false, patienceMilliseconds: patience }, knownLayers)
+  const wanted = paths.length === 0 ? known : await Promise.all(paths.map((path) => findLayer(known, path)))
+  const results: VerifiedLayer[] = []
+  for (const layer of wanted) results.push(await verifyLayer(dir, layer, options))
+  return results
+}
+
+async function findLayer(known: readonly KnownLayer[], path: string): Promise<KnownLayer> {
+  const place = placeOf(await hashing(), loadAddon().layerFacts(path))
+  const found = known.find((layer) => layer.place === place)
+  if (found === undefined) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+  return found
+}
+
+interface Recorded {
+  readonly records: Map<string, Buffer> // by path, in latin1: any bytes
+  readonly contents: Map<string, Buffer>
+}
+
+async function verifyLayer(dir: string, layer: KnownLayer, options: VerifyOptions): Promise<VerifiedLayer> {
+  const { entry, state } = layer
+  const sealed = entry.seal !== undefined
+  const result = { path: entry.path, state, sealed, directories: 0, differences: [] as string[] }
+  if (state === 'gone') return result
+  const contents = options.contents && sealed
+  const recorded = await withIndex(dir, { write: false, patienceMilliseconds: patience }, (window) => load(window, entry.slot, contents))
+  if (state === 'changed') result.differences.push('the root of this sealed layer has changed since it was sealed')
+  const addon = loadAddon()
+  const walk = addon.walkLayer(entry.path, { full: true, contents })
+  const cancel = (): void => {
+    walk.cancel()
+  }
+  options.signal?.addEventListener('abort', cancel)
+  for (let batch = await walk.next(); batch.length > 0; batch = await walk.next()) {
+    for (const walked of batch) {
+      result.directories++
+      result.differences.push(...compareDirectory(addon, walked, recorded, entry.complete).map((difference) => place(walked.path, difference)))
+    }
+  }
+  options.signal?.removeEventListener('abort', cancel)
+  if (options.signal?.aborted === true) throw new UnionfsError('INTERRUPTED', 'interrupted')
+  for (const path of recorded.records.keys()) result.differences.push(place(Buffer.from(path, 'latin1'), '.: recorded, and no directory of the layer'))
+  for (const path of recorded.contents.keys()) result.differences.push(place(Buffer.from(path, 'latin1'), '.: has checksums, and no record'))
+  return result
+}
+
+async function load(window: IndexWindow, slot: string, contents: boolean): Promise<Recorded> {
+  const recorded: Recorded = { records: new Map(), contents: new Map() }
+  for await (const chunk of window.entries(slotRange('record', slot))) {
+    for (const [key, value] of chunk) recorded.records.set(pathInKey(key).toString('latin1'), value)
+  }
+  if (!contents) return recorded
+  for await (const chunk of window.entries(slotRange('contents', slot))) {
+    for (const [key, value] of chunk) recorded.contents.set(pathInKey(key).toString('latin1'), value)
+  }
+  return recorded
+}
+
+// What was compared is taken out of `recorded`: what stays was not met.
+function compareDirectory(addon: NativeAddon, walked: WalkedDirectory, recorded: Recorded, complete: boolean): string[] {
+  const key = walked.path.toString('latin1')
+  const record = recorded.records.get(key)
+  const sums = recorded.contents.get(key)
+  recorded.records.delete(key)
+  recorded.contents.delete(key)
+  if (walked.error !== undefined) return [`.: cannot be read (${walked.error})`]
+  if (record === undefined) return complete ? ['.: there, and not recorded'] : []
+  if (walked.record === undefined) return ['.: changed while it was read, or holds another filesystem']
+  const differences = addon.compareRecords(record, walked.record)
+  if (differences === null) return ['.: the record is damaged, or of another version']
+  if (walked.contents === undefined) return differences
+  if (sums === undefined) return [...differences, '.: the checksums of its contents are missing']
+  return [...differences, ...(addon.compareContents(record, sums, walked.record, walked.contents) ?? ['.: the checksums of its contents are damaged'])]
+}
+
+// "usr/bin" and "env: size ..." to "usr/bin/env: size ...".
+function place(directory: Buffer, difference: string): string {
+  const path = directory.toString()
+  if (difference.startsWith('.: ')) return (path === '' ? '.' : path) + difference.slice(1)
+  return path === '' ? difference : `${path}/${difference}`
+}
