@@ -122,18 +122,45 @@ Status markImpure(OverlayState& state, Inode& dir) {
   return success();
 }
 
+namespace {
+
+// A directory the upper lacks, and where it will be published.
+struct Lacking {
+  InodeRef dir;
+  Parent place;
+};
+
+// `dir` and what lies above it and the upper lacks, nearest first. ENOENT when one of them was removed.
+Result<std::vector<Lacking>> lackingInUpper(Inode& dir) {
+  std::vector<Lacking> lacking;
+  for (InodeRef current = InodeRef::of(dir);;) {
+    if (current->dir->removed) return Errno(ENOENT);
+    if (current->dir->hasUpper) return lacking;
+    TRY_ASSIGN(Parent place, parentOfDir(*current));
+    InodeRef above = place.dir;
+    lacking.push_back({std::move(current), std::move(place)});
+    current = std::move(above);
+  }
+}
+
+}  // namespace
+
+// A loop, because trees are deeper than stacks.
 Status copyUpDir(OverlayState& state, Inode& dir) {
   if (dir.dir->removed) return Errno(ENOENT);
   if (dir.dir->hasUpper) return success();
   TRY(state.requireWritable());
-  TRY_ASSIGN(const Parent parent, parentOfDir(dir));
-  TRY(copyUpDir(state, *parent.dir));
-  const std::unique_lock parentLock(parent.dir->dir->mu);
-  const std::unique_lock lock(dir.dir->mu);
-  if (dir.dir->hasUpper) return success();
-  if (dir.dir->removed) return Errno(ENOENT);
+  TRY_ASSIGN(std::vector<Lacking> lacking, lackingInUpper(dir));
   sys::actAsSelf();
-  return state.noteUpper(publishDir(state, *parent.dir, dir, parent.name), "copy-up of a directory");
+  for (; !lacking.empty(); lacking.pop_back()) {
+    const auto& [current, place] = lacking.back();
+    const std::unique_lock parentLock(place.dir->dir->mu);
+    const std::unique_lock lock(current->dir->mu);
+    if (current->dir->hasUpper) continue;
+    if (current->dir->removed) return Errno(ENOENT);
+    TRY(state.noteUpper(publishDir(state, *place.dir, *current, place.name), "copy-up of a directory"));
+  }
+  return success();
 }
 
 namespace {

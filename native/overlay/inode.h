@@ -136,6 +136,7 @@ class Inode {
   uint64_t lookups_ = 0;
   std::vector<RealKey> keys_;
   std::atomic<uint32_t> refs_{0};  // goes to 0 only under the table's lock
+  Inode* nextGone_ = nullptr;      // of the thread that deletes it (InodeTable::release)
 };
 
 }  // namespace unionfs

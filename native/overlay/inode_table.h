@@ -58,7 +58,12 @@ class InodeTable {
 
  private:
   friend class InodeRef;
+  // Gives back one reference, and what goes with it.
   void release(Inode* inode);
+  // True when it was the last one: the inode is in the table no more, and the caller's to delete.
+  bool giveBack(Inode& inode);
+  // Whether so much went since memory was last given back that it pays to do so.
+  bool hasShrunk();
   void unlinkLocked(Inode& inode);
 
   mutable std::mutex mu_;
