@@ -65,10 +65,10 @@ Result<size_t> Overlay::read(NodeId node, std::span<std::byte> into, uint64_t of
 namespace {
 
 // The descriptor to change an inode's data through, which is the upper's from now on.
-Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode, CopyExtent extent = {}) {
+Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode) {
   TRY(state.requireWritable());
   if (!inode->inUpper()) {
-    TRY(copyUpFile(state, caller, inode, extent));
+    TRY(copyUpFile(state, caller, inode));
     static_cast<void>(settleHardlinks(state));  // logged
   }
   return openDataFd(state, inode, true);
@@ -204,8 +204,7 @@ Result<DataFd> Overlay::openData(const Caller& caller, NodeId node, OpenFlags fl
     TRY_ASSIGN(FdRef fd, dataFd(state, inode, false));
     return DataFd{std::move(fd), onLower};
   }
-  const CopyExtent extent{(flags.raw & O_TRUNC) != 0 ? 0 : UINT64_MAX};
-  TRY_ASSIGN(CachedFd data, writableData(state, caller, inode, extent));
+  TRY_ASSIGN(CachedFd data, writableData(state, caller, inode));
   if (data.appends && (flags.raw & O_APPEND) == 0) return Errno(EPERM);
   if (inode->lowerBackings.load() > 0) {
     TRY(giveNewIdentity(state, inode));
