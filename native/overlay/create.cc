@@ -41,8 +41,8 @@ Status imitateParent(OverlayState& state, const std::string& stage, int parent) 
   if ((stat.mode & S_ISGID) != 0) TRY(sys::chown(at, std::nullopt, stat.gid));
   TRY(sys::chmod(at, 0700U | (stat.mode & S_ISGID)));
   const auto acl = sys::getXattr({parent, ""}, kDefaultAcl);
-  if (acl.ok()) TRY(sys::setXattr(at, kDefaultAcl, *acl));
-  return success();
+  if (acl.ok()) return sys::setXattr(at, kDefaultAcl, *acl);
+  return acl.failsWith(ENODATA) || meansUnsupported(acl.error()) ? success() : Status(acl.error());
 }
 
 // Creating where a whiteout lies: the object is made whole in the work directory and takes the whiteout's place.

@@ -164,7 +164,12 @@ Status replaceLocked(OverlayState& state, End& from, End& to, bool lastTry) {
   else if (to.inode)
     dropName(state, to.inode, *to.dir, to.name, to.stat.nlink);
   // The whiteout a moved directory changed places with may still lie where it was.
-  const bool whiteout = from.lower || (from.isDir() && to.upper == UpperName::whiteoutDevice && sys::exists(from.at()));
+  bool whiteout = from.lower;
+  if (!whiteout && from.isDir() && to.upper == UpperName::whiteoutDevice) {
+    const auto stays = sys::exists(from.at());
+    whiteout = stays.ok() && *stays;
+    if (!stays.ok()) dropIndex(state, *from.dir);  // which would not know
+  }
   indexRemoved(state, *from.dir, from.name.view(), state.work().features().whiteout, whiteout, from.lower);
   indexPresent(state, *to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
   return success();

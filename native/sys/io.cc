@@ -54,6 +54,7 @@ Status copyExtent(int from, int to, uint64_t offset, uint64_t length, const std:
 }  // namespace
 
 Result<size_t> readAt(int fd, std::span<std::byte> into, uint64_t offset) {
+  READ_FAULT_POINT("pread");
   size_t done = 0;
   while (done < into.size()) {
     const ssize_t n = ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
@@ -111,6 +112,7 @@ Result<uint64_t> seek(int fd, uint64_t offset, int whence) {
 }
 
 Result<size_t> copyRange(int from, uint64_t fromOffset, int to, uint64_t toOffset, size_t length) {
+  READ_FAULT_POINT("copy_file_range");
   FAULT_POINT("copy_file_range");
   auto source = static_cast<off64_t>(fromOffset);
   auto target = static_cast<off64_t>(toOffset);
