@@ -22,6 +22,16 @@ constexpr size_t kBounceSize = 1 << 20;
 // Errors of copy_file_range that mean "not between these two files", not "the copy failed".
 bool needsBounce(Errno e) { return e == EXDEV || e == EINVAL || e == EOPNOTSUPP || e == ENOSYS || e == EBADF || e == ETXTBSY; }
 
+// What stops a write is told by the one that makes no progress.
+Status writeAll(int fd, std::span<const std::byte> from, uint64_t offset) {
+  for (size_t done = 0; done < from.size();) {
+    TRY_ASSIGN(const size_t put, writeAt(fd, from.subspan(done), offset + done));
+    if (put == 0) return Errno(EIO);
+    done += put;
+  }
+  return success();
+}
+
 Status copyThroughMemory(int from, int to, uint64_t offset, uint64_t length, const std::function<bool()>& goOn) {
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBounceSize);
   while (length > 0) {
@@ -29,8 +39,7 @@ Status copyThroughMemory(int from, int to, uint64_t offset, uint64_t length, con
     const size_t want = std::min<uint64_t>(length, kBounceSize);
     TRY_ASSIGN(const size_t got, readAt(from, {buffer.get(), want}, offset));
     if (got == 0) return success();
-    TRY_ASSIGN(const size_t put, writeAt(to, {buffer.get(), got}, offset));
-    if (put < got) return Errno(ENOSPC);
+    TRY(writeAll(to, {buffer.get(), got}, offset));
     offset += got;
     length -= got;
   }

@@ -1,11 +1,14 @@
 #include "sys/io.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
 
+#include "sys/fault.h"
 #include "sys/open.h"
 #include "sys/stat.h"
 #include "testing/layer_fixture.h"
@@ -114,6 +117,24 @@ TEST("a read stops at the end of the file, a write to a full disk says so") {
   if (!full.ok()) SKIP("needs /dev/full");
   const std::byte byte{1};
   EXPECT(sys::writeAt(full->get(), {&byte, 1}, 0).failsWith(ENOSPC));
+}
+
+TEST("what stopped a copy is told, not taken for a full disk") {
+  const TempDir temp;
+  const Fd from = fileIn(temp.path().string(), "from"), to = fileIn(temp.path().string(), "to");
+  put(from, std::string(2 * kMiB, 'x'), 0);
+  rlimit before{};
+  EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit tight{kMiB + kMiB / 2, before.rlim_max};
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  // The second changing call is copy_file_range, after the one for clones; refused, it leaves the rest to reading and writing.
+  fault::arm({.effect = fault::Effect::fail, .at = 2, .error = EXDEV});
+  const Status copied = sys::copyData(from.get(), to.get(), 2 * kMiB, kGoOn);
+  fault::disarm();
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  EXPECT(copied.ok() || copied.failsWith(EFBIG));  // ok where files can be cloned
 }
 
 }  // namespace
