@@ -50,8 +50,8 @@ Status giveName(OverlayState& state, Inode& inode, const Missing& missing) {
   if (!view.found || view.found->top == kUpperLayer) return Errno(ENOENT);
   TRY_ASSIGN(const FdRef dir, dirFd(state, *missing.parent, kUpperLayer));
   const KeepTimes times(dir->get());
-  TRY(markImpure(state, *missing.parent));
-  TRY(withPlace(state, inode, [&](At at) { return sys::link(at, {dir->get(), missing.name.c_str()}); }));
+  TRY(state.noteUpper(markImpure(state, *missing.parent), "link"));
+  TRY(state.noteUpper(withPlace(state, inode, [&](At at) { return sys::link(at, {dir->get(), missing.name.c_str()}); }), "link"));
   markInUpper(inode, missing);
   state.noteStale(*missing.parent);
   indexPresent(state, *missing.parent, missing.name.view(), inode.type, inode.upperIno, true);

@@ -155,5 +155,69 @@ TEST("where the directory's default ACL cannot be read nothing is made without i
   });
 }
 
+// Changes that read a lower first.
+Status changeIt(Overlay& overlay, const std::string& path) {
+  NodeId node = kRootNode;
+  for (const char* name : {"d", "e"}) {
+    TRY_ASSIGN(const MaybeEntry entry, overlay.lookup(node, name));
+    node = entry ? entry->node : 0;
+  }
+  TRY_ASSIGN(const MaybeEntry found, overlay.lookup(node, path));
+  AttrChange change;
+  change.mode = 0600;
+  if (path == "cut") change.size = 70'000;
+  TRY(overlay.setattr(kRoot, found ? found->node : 0, change));
+  return success();
+}
+
+void makeDeepLower(LayerFixture& layers) {
+  const std::string text(100'000, 'x');
+  layers.lower("d/\nd/e/\nd/e/f = " + text + "\nd/e/cut = " + text + "\nd/e/dir/\nd/e/pipe fifo");
+  EXPECT(setXattr(layers.lowerPath() / "d/e/f", "user.mine", "1"));
+}
+
+TEST("a lower that cannot be read does not make the mount read-only") {
+  for (const char* path : {"f", "cut", "dir", "pipe"}) {
+    withEachReadFailing(
+        [path](const fault::Plan& plan) {
+          const testing::TempInMemory memory;
+          LayerFixture layers;
+          makeDeepLower(layers);
+          const auto overlay = layers.open();
+          fault::arm(plan);
+          const Status changed = changeIt(*overlay, path);
+          const bool reached = fault::passed() >= plan.at;
+          fault::disarm();
+          if (overlay->stats().upperBroken)
+            testing::recordFailure(__FILE__, __LINE__, std::string(path) + " at " + std::to_string(plan.at));
+          EXPECT(changed.ok() || changed.failsWith(EIO));
+          EXPECT(changeIt(*overlay, path).ok());
+          return reached;
+        },
+        true);
+  }
+}
+
+TEST("an upper that fails while a copy is made is broken") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  for (const char* path : {"f", "cut", "dir", "pipe"}) {
+    for (uint64_t at = 1;; ++at) {
+      REQUIRE(at < kMostCalls);
+      const testing::TempInMemory memory;
+      LayerFixture layers;
+      makeDeepLower(layers);
+      const auto overlay = layers.open();
+      fault::arm({.effect = fault::Effect::fail, .at = at, .error = EIO});
+      const Status changed = changeIt(*overlay, path);
+      const bool reached = fault::passed() >= at;
+      fault::disarm();
+      if (changed.failsWith(EIO) && !overlay->stats().upperBroken) {
+        testing::recordFailure(__FILE__, __LINE__, std::string(path) + ": not noted at call " + std::to_string(at));
+      }
+      if (!reached) break;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace unionfs
