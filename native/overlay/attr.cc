@@ -118,10 +118,12 @@ Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChang
   TRY(copyUp(state, caller, inode));
   static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
-  const TreeLock tree(state.renameMu);
-  TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
-  TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
-  return attrOf(*inode, stat);
+  return state.retryWhenFull([&]() -> Result<Attr> {
+    const TreeLock tree(state.renameMu);
+    TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
+    TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
+    return attrOf(*inode, stat);
+  });
 }
 
 Result<std::string> Overlay::readlink(NodeId node) {

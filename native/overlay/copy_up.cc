@@ -375,7 +375,7 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
   auto staged =
       state.retryWhenFull([&] { return inode->isRegular() ? stageRegular(state, caller, source, extent) : stageSpecial(state, source); });
   TRY(staged);
-  const auto published = publishFile(state, inode, source, *staged);
+  const auto published = state.retryWhenFull([&] { return publishFile(state, inode, source, *staged); });
   if (!published.ok() && !staged->name.empty()) state.work().discard(staged->name);
   return published;
 }
@@ -438,10 +438,11 @@ Status copyUpRemovedDir(OverlayState& state, Inode& dir) {
 Status copyUp(OverlayState& state, const Caller& caller, const InodeRef& inode) {
   if (!inode->isDir()) return copyUpFile(state, caller, inode);
   TRY(state.requireWritable());
-  const TreeLock tree(state.renameMu);
-  const auto copied = copyUpDir(state, *inode);
-  if (!copied.failsWith(ENOENT) || !inode->dir->removed) return copied;
-  return copyUpRemovedDir(state, *inode);
+  return state.retryWhenFull([&] {
+    const TreeLock tree(state.renameMu);
+    const auto copied = copyUpDir(state, *inode);
+    return copied.failsWith(ENOENT) && inode->dir->removed ? copyUpRemovedDir(state, *inode) : copied;
+  });
 }
 
 }  // namespace unionfs

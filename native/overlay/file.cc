@@ -187,8 +187,10 @@ Result<size_t> Overlay::copyFileRange(const Caller& caller, NodeId from, uint64_
   const FdRef& targetFd = targetData.fd;
   TRY_ASSIGN(const FdRef sourceFd, dataFd(state, source, false));
   aboutToBlock();
-  const auto copied = changeData(state, *target, targetFd->get(),
-                                 [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
+  const auto copied = state.retryWhenFull([&] {
+    return changeData(state, *target, targetFd->get(),
+                      [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
+  });
   if (!copied.ok()) return copied;  // by the source as well as by the upper
   TRY(killPrivilegesOf(caller, targetFd->get()));
   return copied;

@@ -239,8 +239,10 @@ Status Overlay::rename(const Caller& caller, NodeId parent, Name name, NodeId ne
     TRY(copyUpNamed(state, caller, from));
     if (mode == RenameMode::exchange) TRY(copyUpNamed(state, caller, to));
     sys::actAsSelf();
-    const std::unique_lock tree(state.renameMu);
-    return renameLocked(state, from, to, mode, lastTry);
+    return state.retryWhenFull([&] {
+      const std::unique_lock tree(state.renameMu);
+      return renameLocked(state, from, to, mode, lastTry);
+    });
   });
 }
 
