@@ -383,8 +383,7 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
 Status giveNewIdentity(OverlayState& state, const InodeRef& inode) {
   const TreeLock tree(state.renameMu);
   TRY_ASSIGN(const sys::Stat upper, statInode(state, *inode));
-  TRY_ASSIGN(const Place place, placeOf(state, *inode));
-  TRY_ASSIGN(Fd pin, sys::open(place.at(), O_PATH));
+  TRY_ASSIGN(Fd pin, withPlace(state, *inode, [](At at) { return sys::open(at, O_PATH); }));
   state.table.rememberIno(keyOf(kUpperLayer, upper), inode->ino);
   state.table.dropKeys(*inode);
   state.dataFds.drop({inode->id, 0});

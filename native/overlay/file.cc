@@ -25,7 +25,7 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
   if (auto cached = state.dataFds.get({inode->id, 0}); cached.fd && (cached.writable || !writable)) return cached;
   const TreeLock tree(state.renameMu);
   const bool upper = inode->inUpper();
-  TRY_ASSIGN(Fd fd, withPlace(state, *inode, [&](At at) -> Result<Fd> {
+  TRY_ASSIGN(Fd fd, withName(state, *inode, [&](At at) -> Result<Fd> {
                TRY_ASSIGN(Fd opened, sys::openData(at, writable, upper));
                if (!upper) return opened;
                TRY_ASSIGN(const sys::Stat stat, sys::stat({opened.get(), ""}));

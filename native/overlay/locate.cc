@@ -114,8 +114,16 @@ std::string pathOf(Inode& dir, Name name) {
   return path;
 }
 
+Result<Fd> openIfStill(Inode& inode, At at) {
+  TRY_ASSIGN(Fd file, sys::open(at, O_PATH));
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({file.get(), ""}));
+  const std::lock_guard lock(inode.mu);
+  if (stat.ino != inode.upperIno) return Errno(ENOENT);
+  return file;
+}
+
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
-  return withPlace(state, inode, [&inode](At at) -> Result<sys::Stat> {
+  return withName(state, inode, [&inode](At at) -> Result<sys::Stat> {
     TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
     if (inode.inUpper() && !inode.isDir()) {
       const std::lock_guard lock(inode.mu);

@@ -55,7 +55,7 @@ Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, con
   TRY_ASSIGN(const FdRef upper, dirFd(state, dir, kUpperLayer));
   const At file{upper->get(), name.c_str()};
   if (state.pins.load(std::memory_order_relaxed) >= state.options.fdBudget / 4) return keepAsOrphan(state, *inode, file);
-  auto pin = sys::open(file, O_PATH);
+  auto pin = openIfStill(*inode, file);
   if (pin.failsWith(EMFILE) || pin.failsWith(ENFILE)) return keepAsOrphan(state, *inode, file);
   TRY(pin);
   state.pins.fetch_add(1, std::memory_order_relaxed);
