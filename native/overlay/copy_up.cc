@@ -377,6 +377,7 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
   TRY(staged);
   const auto published = state.retryWhenFull([&] { return publishFile(state, inode, source, *staged); });
   if (!published.ok() && !staged->name.empty()) state.work().discard(staged->name);
+  letGoIfWhole(state, inode);
   return published;
 }
 

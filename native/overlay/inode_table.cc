@@ -154,6 +154,11 @@ void InodeTable::forgetInos(const Inode& inode) {
   for (const auto& key : inode.keys_) inoHints_.erase(key);
 }
 
+void InodeTable::forgetIno(const RealKey& key) {
+  const std::lock_guard lock(mu_);
+  inoHints_.erase(key);
+}
+
 std::optional<uint64_t> InodeTable::rememberedIno(const RealKey& key) const {
   const std::lock_guard lock(mu_);
   const auto it = inoHints_.find(key);

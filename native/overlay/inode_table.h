@@ -51,6 +51,7 @@ class InodeTable {
   void rememberIno(const RealKey& key, uint64_t ino);
   // The file's last name goes: its real number may mean another file afterwards.
   void forgetInos(const Inode& inode);
+  void forgetIno(const RealKey& key);  // the same of a file that is not known
   [[nodiscard]] std::optional<uint64_t> rememberedIno(const RealKey& key) const;
 
   [[nodiscard]] uint64_t size() const;

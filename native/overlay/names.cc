@@ -74,7 +74,7 @@ void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CNam
     if (link == inode->links.end()) return;
     if (!upper || !link->inUpper) {
       inode->nlinkDelta -= 1;
-      keepKnown = realNlink > 1;
+      keepKnown = static_cast<int64_t>(realNlink) + inode->nlinkDelta > 0;
     }
     if (upper) {
       dropped = std::move(*link);
@@ -84,6 +84,10 @@ void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CNam
     }
   }
   if (keepKnown) keep(state, inode);
+  if (upper)
+    letGoIfWhole(state, inode);
+  else if (!keepKnown)
+    stopKeeping(state, *inode);  // no name is left
 }
 
 Status checkEmpty(OverlayState& state, Inode& child) {

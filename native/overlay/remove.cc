@@ -37,7 +37,10 @@ Status unlinkLocked(OverlayState& state, Inode& dir, const CName& name, bool las
   } else {
     TRY(state.noteUpper(sys::unlink(target), "removal"));
   }
-  if (inode) dropName(state, inode, dir, name, view.found->stat.nlink);
+  if (inode)
+    dropName(state, inode, dir, name, view.found->stat.nlink);
+  else
+    state.table.forgetIno(keyOf(view.found->top, view.found->stat));
   indexRemoved(state, dir, name.view(), state.work().features().whiteout, lower, lower);
   return success();
 }

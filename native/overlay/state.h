@@ -76,6 +76,7 @@ struct OverlayState {
   std::atomic<bool> hasStale{false};
   std::mutex keptMu;
   std::unordered_map<NodeId, InodeRef> kept;  // inodes whose state a new lookup could not find again
+  std::atomic<bool> hasKept{false};
 
   InodeTable table;
   InodeRef root;
