@@ -281,7 +281,7 @@ void becomeUpper(OverlayState& state, const InodeRef& inode, const sys::Stat& lo
     inode->upperIno = upper.ino;
     inode->nlinkDelta += static_cast<int32_t>(lower.nlink) - static_cast<int32_t>(upper.nlink);
     for (auto& link : inode->links) {
-      if (where != nullptr && link.parent == where->dir && link.name == where->name.view()) link.inUpper = true;
+      if (where != nullptr && link.parent == where->dir && link.name == where->name.view()) link.state = LinkState::upper;
     }
     inode->layer.store(kUpperLayer, std::memory_order_release);
   }
@@ -293,7 +293,7 @@ void becomeUpper(OverlayState& state, const InodeRef& inode, const sys::Stat& lo
 std::optional<Parent> liveName(Inode& inode) {
   const std::lock_guard lock(inode.mu);
   for (const auto& link : inode.links) {
-    if (link.gone) continue;
+    if (link.state == LinkState::gone) continue;
     if (auto name = CName::of(link.name); name.ok()) return Parent{link.parent, *name};
   }
   return std::nullopt;
@@ -301,8 +301,9 @@ std::optional<Parent> liveName(Inode& inode) {
 
 bool isLive(Inode& inode, const Parent& where) {
   const std::lock_guard lock(inode.mu);
-  return std::ranges::any_of(
-      inode.links, [&where](const Link& link) { return !link.gone && link.parent == where.dir && link.name == where.name.view(); });
+  return std::ranges::any_of(inode.links, [&where](const Link& link) {
+    return link.state != LinkState::gone && link.parent == where.dir && link.name == where.name.view();
+  });
 }
 
 // A file whose names are gone gets its copy without a name.

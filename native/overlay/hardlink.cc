@@ -24,7 +24,7 @@ struct Missing {
 std::optional<Missing> missingName(Inode& inode) {
   const std::lock_guard lock(inode.mu);
   for (const auto& link : inode.links) {
-    if (link.inUpper || link.gone) continue;
+    if (link.state != LinkState::lower) continue;
     if (auto name = CName::of(link.name); name.ok()) return Missing{link.parent, *name};
   }
   return std::nullopt;
@@ -33,8 +33,8 @@ std::optional<Missing> missingName(Inode& inode) {
 bool markInUpper(Inode& inode, const Missing& missing) {
   const std::lock_guard lock(inode.mu);
   for (auto& link : inode.links) {
-    if (link.parent == missing.parent && link.name == missing.name.view() && !link.gone) {
-      link.inUpper = true;
+    if (link.parent == missing.parent && link.name == missing.name.view() && link.state != LinkState::gone) {
+      link.state = LinkState::upper;
       inode.nlinkDelta -= 1;
       return true;
     }
@@ -170,8 +170,8 @@ void letGoIfWhole(OverlayState& state, const InodeRef& inode) {
     const std::lock_guard lock(inode->mu);
     // An orphan's name in the work directory is not counted by the delta.
     const bool unknown = inode->nlinkDelta + (inode->orphanName.empty() ? 0 : 1) > 0;
-    if (unknown || std::ranges::any_of(inode->links, [](const Link& link) { return !link.inUpper && !link.gone; })) return;
-    hasName = std::ranges::any_of(inode->links, [](const Link& link) { return !link.gone; });
+    if (unknown || std::ranges::any_of(inode->links, [](const Link& link) { return link.state == LinkState::lower; })) return;
+    hasName = std::ranges::any_of(inode->links, [](const Link& link) { return link.state != LinkState::gone; });
     upperIno = inode->upperIno;
   }
   // A file without a name has nothing to remember: its real number will be another file's.

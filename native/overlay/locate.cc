@@ -89,7 +89,7 @@ Result<Place> placeOf(OverlayState& state, Inode& inode) {
       if (inode.pin) return Place{inode.pin, {}};
       if (!inode.orphanName.empty()) return Place{FdRef(state.stack, &state.work().directory()), inode.orphanName};
     }
-    const auto fits = [layer](const Link& link) { return layer != kUpperLayer || (link.inUpper && !link.gone); };
+    const auto fits = [layer](const Link& link) { return layer != kUpperLayer || link.state == LinkState::upper; };
     const auto link = std::find_if(inode.links.begin(), inode.links.end(), fits);
     if (link == inode.links.end()) return Errno(ESTALE);
     parent = link->parent;

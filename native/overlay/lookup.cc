@@ -297,12 +297,14 @@ void addLink(Inode& dir, Inode& inode, const CName& name, bool inUpper) {
   const std::lock_guard lock(inode.mu);
   for (auto& link : inode.links) {
     if (link.parent == parent && link.name == name.view()) {
-      link.gone = false;
-      link.inUpper |= inUpper;
+      if (inUpper)
+        link.state = LinkState::upper;
+      else if (link.state == LinkState::gone)
+        link.state = LinkState::lower;
       return;
     }
   }
-  inode.links.push_back({std::move(parent), std::string(name.view()), inUpper, false});
+  inode.links.push_back({std::move(parent), std::string(name.view()), inUpper ? LinkState::upper : LinkState::lower});
 }
 
 }  // namespace

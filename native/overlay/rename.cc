@@ -69,7 +69,7 @@ Status carryImpure(OverlayState& state, const End& moved, const End& place) {
 // Tells the inode of its new name. Takes its memory before the rename is made, so that it cannot fail afterwards.
 class LinkMove {
  public:
-  LinkMove(const End& from, const End& to) : from_(from), to_(to), moved_{to.dir, std::string(to.name.view()), true, false} {
+  LinkMove(const End& from, const End& to) : from_(from), to_(to), moved_{to.dir, std::string(to.name.view()), LinkState::upper} {
     const std::lock_guard lock(from.inode->mu);
     dropped_.reserve(from.inode->links.size());
     from.inode->links.reserve(from.inode->links.size() + 1);  // renameMu is held: no other link comes meanwhile
