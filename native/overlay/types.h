@@ -121,8 +121,4 @@ struct WriteOptions {
   bool fromCache = false;       // write-back of cached pages: there is no calling process
 };
 
-struct LseekResult {
-  uint64_t offset = 0;
-};
-
 }  // namespace unionfs
