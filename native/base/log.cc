@@ -46,7 +46,7 @@ bool enabled(Level level) { return static_cast<int>(level) >= threshold.load(std
 namespace {
 
 void writeRecord(Level level, std::string_view message, std::initializer_list<Field> fields) {
-  Record record{level, std::string(message), fields.size(), {}};
+  Record record{level, std::string(message), {}};
   for (const auto& field : fields) {
     if (!record.fieldsJson.empty()) record.fieldsJson.push_back(',');
     appendQuoted(record.fieldsJson, field.key);

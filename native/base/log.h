@@ -33,7 +33,6 @@ struct Field {
 struct Record {
   Level level = Level::info;
   std::string message;
-  std::initializer_list<Field>::size_type fieldCount = 0;
   std::string fieldsJson;  // `"k":"v","n":1`, without braces, ready to be put into an object
 };
 

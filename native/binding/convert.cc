@@ -125,7 +125,6 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
   request.overlay.isVolatile = fields.flag("volatile");
   request.overlay.fdBudget = fields.number("fdBudget");
   // Without passthrough no inode ever has a backing, so the remapping of such inodes costs nothing where it is not needed.
-  request.overlay.remapOpenLowers = request.mount.io != IoMode::cached;
   request.recordBytes = fields.number("recordBytes");
   request.logLevel = static_cast<int>(fields.number("logLevel"));
   if (!fields.done()) return std::nullopt;

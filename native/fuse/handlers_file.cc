@@ -42,8 +42,9 @@ Status open(Call& call) {
     call.reply.put(abi::OpenOut{.fh = handle::kNone, .open_flags = abi::fopen::kKeepCache, .backing_id = 0});
     return success();
   }
-  TRY_ASSIGN(const abi::OpenOut out,
-             call.connection.backing->open(call.request.caller(), call.node(), {.raw = static_cast<int>(in.flags)}));
+  const OpenFlags flags{.raw = static_cast<int>(in.flags), .killPrivileges = (in.open_flags & abi::kOpenKillSuidgid) != 0};
+  TRY_ASSIGN(const abi::OpenOut out, call.connection.backing->open(call.request.caller(), call.node(), flags));
+  if (flags.truncates() && flags.killPrivileges) tellModeChanged(call, call.node());
   call.reply.put(out);
   return success();
 }

@@ -20,12 +20,10 @@ constexpr uint64_t kLargest = std::numeric_limits<int64_t>::max();
 
 }  // namespace
 
-Status Notifier::notify(int32_t code, std::span<const std::byte> body, Name name) const {
-  const size_t nameSize = name.empty() ? 0 : name.size() + 1;
-  const abi::OutHeader header{.len = static_cast<uint32_t>(sizeof(abi::OutHeader) + body.size() + nameSize), .error = code, .unique = 0};
-  const std::string text(name);  // for its NUL
-  const std::array<iovec, 3> parts{part(bytesOf(header)), part(body), part(std::as_bytes(std::span(text.c_str(), nameSize)))};
-  const Status sent = channel_.send(std::span(parts).first(nameSize == 0 ? 2 : 3));
+Status Notifier::notify(int32_t code, std::span<const std::byte> body) const {
+  const abi::OutHeader header{.len = static_cast<uint32_t>(sizeof(abi::OutHeader) + body.size()), .error = code, .unique = 0};
+  const std::array<iovec, 2> parts{part(bytesOf(header)), part(body)};
+  const Status sent = channel_.send(parts);
   if (sent.failsWith(ENOENT)) return success();
   return sent;
 }
@@ -34,18 +32,12 @@ Status Notifier::invalidateData(NodeId node, uint64_t offset, uint64_t length) c
   if (offset > kLargest) return Errno(EINVAL);
   const uint64_t bounded = length > kLargest - offset ? 0 : length;
   const abi::NotifyInvalInodeOut body{.ino = node, .off = static_cast<int64_t>(offset), .len = static_cast<int64_t>(bounded)};
-  return notify(abi::kNotifyInvalInode, bytesOf(body), {});
+  return notify(abi::kNotifyInvalInode, bytesOf(body));
 }
 
 Status Notifier::invalidateAttributes(NodeId node) const {
   const abi::NotifyInvalInodeOut body{.ino = node, .off = -1, .len = 0};
-  return notify(abi::kNotifyInvalInode, bytesOf(body), {});
-}
-
-Status Notifier::invalidateEntry(NodeId parent, Name name) const {
-  if (name.empty()) return Errno(EINVAL);
-  const abi::NotifyInvalEntryOut body{.parent = parent, .namelen = static_cast<uint32_t>(name.size()), .flags = 0};
-  return notify(abi::kNotifyInvalEntry, bytesOf(body), name);
+  return notify(abi::kNotifyInvalInode, bytesOf(body));
 }
 
 }  // namespace unionfs

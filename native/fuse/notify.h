@@ -21,11 +21,9 @@ class Notifier {
   Status invalidateData(NodeId node, uint64_t offset, uint64_t length) const;
   // Drops attributes and ACLs only.
   Status invalidateAttributes(NodeId node) const;
-  // Drops what the name means, be it an inode or its absence.
-  Status invalidateEntry(NodeId parent, Name name) const;
 
  private:
-  Status notify(int32_t code, std::span<const std::byte> body, Name name) const;
+  Status notify(int32_t code, std::span<const std::byte> body) const;
   const Channel& channel_;
 };
 

@@ -45,7 +45,6 @@ class Reply {
   }
   // The answer, behind what was put, is these bytes; they live until the reply is sent.
   void putBytes(std::span<const std::byte> bytes) { bytes_ = bytes; }
-  void putText(std::string_view text) { bytes_ = std::as_bytes(std::span(text)); }
 
   [[nodiscard]] std::span<std::byte> large() const { return large_; }
 

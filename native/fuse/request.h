@@ -62,7 +62,6 @@ class Request {
   [[nodiscard]] uint64_t unique() const { return header_.unique; }
   [[nodiscard]] NodeId node() const { return header_.nodeid; }
   [[nodiscard]] Arguments arguments() const { return Arguments(body_); }
-  [[nodiscard]] size_t argumentSize() const { return body_.size(); }
   [[nodiscard]] Caller caller(uint32_t umask = 0) const;
 
   // Set by the worker that serves the request; handed to the engine inside Caller.

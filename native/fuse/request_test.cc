@@ -40,7 +40,7 @@ TEST("extensions at the end of a message are not taken for arguments") {
   const auto message = messageOf(40 + 16, std::string("name\0\0\0\0EXTENDED", 16), 1);
   const auto request = Request::parse(message);
   REQUIRE(request.ok());
-  EXPECT_EQ(request->argumentSize(), 8U);
+  EXPECT_EQ(request->arguments().size(), 8U);
   EXPECT(Request::parse(messageOf(48, "12345678", 2)).failsWith(EINVAL));
 }
 

@@ -374,7 +374,7 @@ TEST("a write that takes setuid away makes the kernel forget the mode before it 
 
 TEST("where passthrough cannot be had for a file it is served through the page cache") {
   LayerFixture layers;
-  auto overlay = layers.lower("f = x").open({.remapOpenLowers = true});
+  auto overlay = layers.lower("f = x").open();
   ServedOverlay served(overlay, {.io = IoMode::passthrough, .initialAdmin = true});
   REQUIRE(served.ok());
   EXPECT_EQ(served.init().max_stack_depth, 2U);

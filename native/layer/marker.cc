@@ -25,19 +25,34 @@ const char* nameIn(XattrSpace space, const char* trusted, const char* user) { re
 
 bool startsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
-// First byte of the opaque xattr `name`, or 0.
-char opaqueByte(int dir, const char* name) {
-  const auto value = sys::getXattr({dir, ""}, name);
-  return value.ok() && !value->empty() ? value->front() : '\0';
+// "There is no such mark, as far as we may see", as opposed to "it could not be read".
+bool meansNoMark(Errno e) { return e == ENODATA || e == EACCES || e == EPERM || meansAbsent(e) || meansUnsupported(e); }
+
+Result<bool> hasXattr(At at, const char* name) {
+  const auto value = sys::getXattr(at, name);
+  if (value.ok()) return true;
+  return meansNoMark(value.error()) ? Result<bool>(false) : value.error();
 }
 
-void readXattrMarks(int dir, std::string_view names, DirMarks& marks) {
+Result<bool> hasMark(At at, const char* trusted, const char* user) {
+  TRY_ASSIGN(const bool has, hasXattr(at, trusted));
+  return has ? Result<bool>(true) : hasXattr(at, user);
+}
+
+// First byte of the opaque xattr `name`, or 0.
+Result<char> opaqueByte(int dir, const char* name) {
+  const auto value = sys::getXattr({dir, ""}, name);
+  if (!value.ok()) return meansNoMark(value.error()) ? Result<char>('\0') : value.error();
+  return value->empty() ? '\0' : value->front();
+}
+
+Status readXattrMarks(int dir, std::string_view names, DirMarks& marks) {
   while (!names.empty()) {
     const auto end = names.find('\0');
     const std::string name(names.substr(0, end));
     names.remove_prefix(end == std::string_view::npos ? names.size() : end + 1);
     if (name == "trusted.overlay.opaque" || name == "user.overlay.opaque" || name == "user.fuseoverlayfs.opaque") {
-      const char value = opaqueByte(dir, name.c_str());
+      TRY_ASSIGN(const char value, opaqueByte(dir, name.c_str()));
       marks.opaque |= value == 'y';
       marks.mayHoldXattrWhiteouts |= value == 'x';
     } else if (name == "trusted.overlay.impure" || name == "user.overlay.impure") {
@@ -46,6 +61,7 @@ void readXattrMarks(int dir, std::string_view names, DirMarks& marks) {
       marks.redirected = true;
     }
   }
+  return success();
 }
 
 }  // namespace
@@ -63,22 +79,26 @@ std::string whiteoutFileFor(std::string_view victim) { return std::string(kWhite
 
 bool isWhiteoutDevice(const sys::Stat& stat) { return S_ISCHR(stat.mode) && stat.rdev == makedev(0, 0); }
 
-bool isXattrWhiteout(At at, const sys::Stat& stat) {
+Result<bool> isXattrWhiteout(At at, const sys::Stat& stat) {
   if (!stat.isRegular() || stat.size != 0) return false;
-  return sys::getXattr(at, "trusted.overlay.whiteout").ok() || sys::getXattr(at, "user.overlay.whiteout").ok();
+  return hasMark(at, "trusted.overlay.whiteout", "user.overlay.whiteout");
 }
 
-bool isMetacopy(At at, const sys::Stat& stat, bool mayHoldCopies) {
+Result<bool> isMetacopy(At at, const sys::Stat& stat, bool mayHoldCopies) {
   constexpr uint64_t kBlock = 512;
   if (!stat.isRegular() || stat.size == 0 || (!mayHoldCopies && stat.blocks >= (stat.size + kBlock - 1) / kBlock)) return false;
-  return sys::getXattr(at, "trusted.overlay.metacopy").ok() || sys::getXattr(at, "user.overlay.metacopy").ok();
+  return hasMark(at, "trusted.overlay.metacopy", "user.overlay.metacopy");
 }
 
 Result<DirMarks> readDirMarks(int dir, bool mayMerge) {
   DirMarks marks;
   TRY_ASSIGN(const std::string names, sys::listXattr({dir, ""}));
-  if (!names.empty()) readXattrMarks(dir, names, marks);
-  if (!marks.opaque && mayMerge) marks.opaque = sys::exists({dir, kOpaqueFile});
+  if (!names.empty()) TRY(readXattrMarks(dir, names, marks));
+  if (marks.opaque || !mayMerge) return marks;
+  const auto file = sys::exists({dir, kOpaqueFile});
+  // A directory we may not search shows none of its names, whatever it is merged with.
+  if (!file.ok() && !file.failsWith(EACCES)) return file.error();
+  marks.opaque = file.ok() && *file;
   return marks;
 }
 

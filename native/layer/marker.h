@@ -39,12 +39,15 @@ std::string whiteoutFileFor(std::string_view victim);
 
 bool isWhiteoutDevice(const sys::Stat& stat);
 // Only to be asked in a directory whose marks say mayHoldXattrWhiteouts.
-bool isXattrWhiteout(At at, const sys::Stat& stat);
+Result<bool> isXattrWhiteout(At at, const sys::Stat& stat);
 
 // A regular file without its data: that lies in a layer below (kernel overlayfs with metacopy=on). `mayHoldCopies` says
 // that the file's directory is impure, as the kernel marks what it copies into; elsewhere a file that has its data is
 // told by its blocks, without a question.
-bool isMetacopy(At at, const sys::Stat& stat, bool mayHoldCopies);
+Result<bool> isMetacopy(At at, const sys::Stat& stat, bool mayHoldCopies);
+
+// What cannot be read is an error, never "no": a mark that is overlooked brings back what it hides. A mark that we lack the
+// right to read does not count.
 
 // What the marks of one real directory say.
 struct DirMarks {

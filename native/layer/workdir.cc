@@ -33,9 +33,10 @@ void logLitter(const char* name, Errno error) {
   log::write(log::Level::warn, "a whiteout that hides nothing stays in the upper", {{"name", name}, {"errno", error.value()}});
 }
 
-bool isUncleanVolatile(int work) {
+Result<bool> isUncleanVolatile(int work) {
   const auto incompat = openDir({work, kIncompat});
-  return incompat.ok() && sys::exists({incompat->get(), kVolatile});
+  if (!incompat.ok()) return meansAbsent(incompat.error()) ? Result<bool>(false) : incompat.error();
+  return sys::exists({incompat->get(), kVolatile});
 }
 
 }  // namespace
@@ -57,9 +58,13 @@ Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const La
 }
 
 Status WorkDir::sweep(int base) {
-  if (const auto work = openDir({base, kWork}); work.ok()) {
-    if (isUncleanVolatile(work->get())) return Errno(EUCLEAN);
+  const auto work = openDir({base, kWork});
+  if (work.ok()) {
+    TRY_ASSIGN(const bool unclean, isUncleanVolatile(work->get()));
+    if (unclean) return Errno(EUCLEAN);
     TRY(sys::removeAll({base, kWork}));
+  } else if (!meansAbsent(work.error())) {
+    return work.error();
   }
   TRY(makeDirIfAbsent({base, kWork}));
   TRY_ASSIGN(work_, openDir({base, kWork}));

@@ -84,7 +84,7 @@ Status changeSize(OverlayState& state, const Caller& caller, const InodeRef& ino
     return Errno(ESTALE);  // the kernel looks the path up again and repeats
   }
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, true));
-  TRY(sys::truncate(fd->get(), *change.size));
+  TRY(state.noteUpper(sys::truncate(fd->get(), *change.size), "truncate"));
   return change.killPrivileges ? killPrivileges(fd->get()) : success();
 }
 
@@ -114,14 +114,16 @@ Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChang
   OverlayState& state = *state_;
   TRY(state.requireWritable());
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
-  if (change.size) TRY(state.noteUpper(changeSize(state, caller, inode, change), "truncate"));
+  if (change.size) TRY(changeSize(state, caller, inode, change));
   TRY(copyUp(state, caller, inode));
   static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
-  const TreeLock tree(state.renameMu);
-  TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
-  TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
-  return attrOf(*inode, stat);
+  return state.retryWhenFull([&]() -> Result<Attr> {
+    const TreeLock tree(state.renameMu);
+    TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
+    TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
+    return attrOf(*inode, stat);
+  });
 }
 
 Result<std::string> Overlay::readlink(NodeId node) {

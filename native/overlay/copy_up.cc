@@ -25,16 +25,41 @@ namespace {
 // Copies larger than this let another thread serve meanwhile.
 constexpr uint64_t kQuickCopy = 256 << 10;
 
-// The lower file's handle as origin mark; a filesystem without handles just has none, and neither has a copy that
-// breaks a hard link. Linux: fs/overlayfs/copy_up.c:ovl_copy_up_one().
-Status markOrigin(OverlayState& state, At lower, const sys::Stat& stat, LayerIndex layer, At copy) {
-  if (!stat.isDir() && stat.nlink > 1) return success();
-  const auto handle = sys::fileHandle(lower);
-  if (!handle.ok()) return success();
-  const auto marked = marker::writeOrigin(copy, state.work().features().xattrs, *handle, state.stack->layer(layer).uuid());
+constexpr const char* kCopyUp = "copy-up";
+constexpr const char* kCopyUpOfDir = "copy-up of a directory";
+
+// What a copy gets besides data.
+struct Description {
+  Metadata metadata;
+  std::optional<sys::FileHandle> origin;
+  LayerIndex layer = 0;
+  [[nodiscard]] const sys::Stat& stat() const { return metadata.stat; }
+};
+
+// A filesystem without handles just has no origin, and neither has a copy that breaks a hard link.
+// Linux: fs/overlayfs/copy_up.c:ovl_copy_up_one().
+Result<Description> describe(At lower, LayerIndex layer) {
+  Description description;
+  TRY_ASSIGN(const sys::Stat stat, sys::stat(lower));
+  TRY_ASSIGN(description.metadata, readMetadata(lower, stat));
+  description.layer = layer;
+  if (!stat.isDir() && stat.nlink > 1) return description;
+  if (auto handle = sys::fileHandle(lower); handle.ok()) description.origin = std::move(*handle);
+  return description;
+}
+
+// Says which file the copy was made of.
+Status markOrigin(OverlayState& state, const Description& source, At copy) {
+  if (!source.origin) return success();
+  const auto marked = marker::writeOrigin(copy, state.work().features().xattrs, *source.origin, state.stack->layer(source.layer).uuid());
   // A symlink or device cannot carry user.* xattrs.
   if (!marked.ok() && (marked.failsWith(EPERM) || meansUnsupported(marked.error()))) return success();
   return marked;
+}
+
+Status applyDescription(OverlayState& state, const Description& source, At copy) {
+  TRY(markOrigin(state, source, copy));
+  return writeMetadata(source.metadata, copy);
 }
 
 struct Parent {
@@ -74,23 +99,22 @@ Result<Parent> parentOfDir(Inode& dir) {
 Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& name) {
   DirState& d = *dir.dir;
   const LayerIndex lower = d.layers.front();
-  TRY_ASSIGN(const FdRef source, dirFd(state, dir, lower));
-  TRY_ASSIGN(const sys::Stat stat, sys::stat({source->get(), ""}));
+  TRY_ASSIGN(const FdRef lowerDir, dirFd(state, dir, lower));
+  TRY_ASSIGN(const Description source, describe({lowerDir->get(), ""}, lower));
   const std::string staged = state.work().newName();
-  TRY(sys::mkdir(state.work().at(staged), 0700));
+  TRY(state.noteUpper(sys::mkdir(state.work().at(staged), 0700), kCopyUpOfDir));
   d.layers.reserve(d.layers.size() + 1);  // what is published must be known, also without memory
   FdRef made;
   const auto fill = [&]() -> Result<sys::Stat> {
     TRY_ASSIGN(Fd opened, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
     made = std::make_shared<const Fd>(std::move(opened));
-    TRY(markOrigin(state, {source->get(), ""}, stat, lower, {made->get(), ""}));
-    TRY(copyMetadata({source->get(), ""}, stat, {made->get(), ""}));
+    TRY(state.noteUpper(applyDescription(state, source, {made->get(), ""}), kCopyUpOfDir));
     TRY_ASSIGN(const FdRef target, dirFd(state, parent, kUpperLayer));
     const KeepTimes times(target->get());
-    TRY(markImpure(state, parent));
+    TRY(state.noteUpper(markImpure(state, parent), kCopyUpOfDir));
     TRY_ASSIGN(const sys::Stat upper, sys::stat({made->get(), ""}));
     PublishedKey key(state, dir, upper);
-    TRY(state.work().publish(staged, {target->get(), name.c_str()}, UpperName::absent, true));
+    TRY(state.noteUpper(state.work().publish(staged, {target->get(), name.c_str()}, UpperName::absent, true), kCopyUpOfDir));
     key.keep();
     return upper;
   };
@@ -122,18 +146,45 @@ Status markImpure(OverlayState& state, Inode& dir) {
   return success();
 }
 
+namespace {
+
+// A directory the upper lacks, and where it will be published.
+struct Lacking {
+  InodeRef dir;
+  Parent place;
+};
+
+// `dir` and what lies above it and the upper lacks, nearest first. ENOENT when one of them was removed.
+Result<std::vector<Lacking>> lackingInUpper(Inode& dir) {
+  std::vector<Lacking> lacking;
+  for (InodeRef current = InodeRef::of(dir);;) {
+    if (current->dir->removed) return Errno(ENOENT);
+    if (current->dir->hasUpper) return lacking;
+    TRY_ASSIGN(Parent place, parentOfDir(*current));
+    InodeRef above = place.dir;
+    lacking.push_back({std::move(current), std::move(place)});
+    current = std::move(above);
+  }
+}
+
+}  // namespace
+
+// A loop, because trees are deeper than stacks.
 Status copyUpDir(OverlayState& state, Inode& dir) {
   if (dir.dir->removed) return Errno(ENOENT);
   if (dir.dir->hasUpper) return success();
   TRY(state.requireWritable());
-  TRY_ASSIGN(const Parent parent, parentOfDir(dir));
-  TRY(copyUpDir(state, *parent.dir));
-  const std::unique_lock parentLock(parent.dir->dir->mu);
-  const std::unique_lock lock(dir.dir->mu);
-  if (dir.dir->hasUpper) return success();
-  if (dir.dir->removed) return Errno(ENOENT);
+  TRY_ASSIGN(std::vector<Lacking> lacking, lackingInUpper(dir));
   sys::actAsSelf();
-  return state.noteUpper(publishDir(state, *parent.dir, dir, parent.name), "copy-up of a directory");
+  for (; !lacking.empty(); lacking.pop_back()) {
+    const auto& [current, place] = lacking.back();
+    const std::unique_lock parentLock(place.dir->dir->mu);
+    const std::unique_lock lock(current->dir->mu);
+    if (current->dir->hasUpper) continue;
+    if (current->dir->removed) return Errno(ENOENT);
+    TRY(publishDir(state, *place.dir, *current, place.name));
+  }
+  return success();
 }
 
 namespace {
@@ -145,20 +196,22 @@ struct Staged {
 };
 
 struct Source {
-  Place place;
-  sys::Stat stat;
-  Fd data;  // of a regular file
-  LayerIndex layer = 0;
+  Description description;
+  Fd data;             // of a regular file
+  std::string target;  // of a symlink
+  [[nodiscard]] const sys::Stat& stat() const { return description.stat(); }
 };
 
 Result<Source> openSource(OverlayState& state, Inode& inode) {
   const TreeLock tree(state.renameMu);
   Source source;
-  source.layer = inode.layer.load(std::memory_order_acquire);
-  TRY_ASSIGN(source.place, placeOf(state, inode));
-  TRY_ASSIGN(source.stat, sys::stat(source.place.at()));
+  const LayerIndex layer = inode.layer.load(std::memory_order_acquire);
+  TRY_ASSIGN(const Place place, placeOf(state, inode));
+  TRY_ASSIGN(source.description, describe(place.at(), layer));
   if (inode.isRegular()) {
-    TRY_ASSIGN(source.data, sys::openData(source.place.at(), false));
+    TRY_ASSIGN(source.data, sys::openData(place.at(), false));
+  } else if (S_ISLNK(source.stat().mode)) {
+    TRY_ASSIGN(source.target, sys::readlink(place.at()));
   }
   return source;
 }
@@ -170,28 +223,31 @@ Status fillRegular(OverlayState& state, const Caller& caller, const Source& sour
     const bool interrupted = caller.interrupted != nullptr && caller.interrupted->load(std::memory_order_relaxed);
     return !interrupted || !sys::isBeingKilled(caller.pid);
   };
-  TRY(sys::copyData(source.data.get(), to, size, goOn));
+  sys::DataCopy copy(source.data.get(), to, goOn);
+  if (const Status copied = copy.run(size); !copied.ok()) return copy.targetFailed() ? state.noteUpper(copied, kCopyUp) : copied;
   state.copyUpBytes.fetch_add(size, std::memory_order_relaxed);
   return success();
+}
+
+Result<Fd> makeStaged(WorkDir& work, Staged& staged) {
+  if (work.features().tmpfile) return sys::openTemporary(work.directory().get(), O_RDWR, 0600);
+  staged.name = work.newName();
+  return sys::createExclusive(work.at(staged.name), O_RDWR, 0600);
 }
 
 Result<Staged> stageRegular(OverlayState& state, const Caller& caller, const Source& source, CopyExtent extent) {
   WorkDir& work = state.work();
   Staged staged;
-  if (work.features().tmpfile) {
-    TRY_ASSIGN(staged.file, sys::openTemporary(work.directory().get(), O_RDWR, 0600));
-  } else {
-    staged.name = work.newName();
-    TRY_ASSIGN(staged.file, sys::createExclusive(work.at(staged.name), O_RDWR, 0600));
-  }
+  auto made = makeStaged(work, staged);
+  if (!made.ok()) return state.noteUpperError(made.error(), kCopyUp);
+  staged.file = std::move(*made);
   const At copy{staged.file.get(), ""};
   const auto fill = [&]() -> Status {
-    TRY(fillRegular(state, caller, source, staged.file.get(), std::min(source.stat.size, extent.bytes)));
-    TRY(markOrigin(state, source.place.at(), source.stat, source.layer, copy));
-    TRY(copyMetadata(source.place.at(), source.stat, copy));
+    TRY(fillRegular(state, caller, source, staged.file.get(), std::min(source.stat().size, extent.bytes)));
+    TRY(state.noteUpper(applyDescription(state, source.description, copy), kCopyUp));
     if (state.options.isVolatile) return success();
     aboutToBlock();
-    return sys::fsync(staged.file.get(), false);
+    return state.noteUpper(sys::fsync(staged.file.get(), false), kCopyUp);
   };
   const auto filled = fill();
   if (!filled.ok() && !staged.name.empty()) work.discard(staged.name);
@@ -205,14 +261,10 @@ Result<Staged> stageSpecial(OverlayState& state, const Source& source) {
   staged.name = work.newName();
   const At at = work.at(staged.name);
   const auto make = [&]() -> Status {
-    if (S_ISLNK(source.stat.mode)) {
-      TRY_ASSIGN(const std::string target, sys::readlink(source.place.at()));
-      TRY(sys::symlink(target, at));
-    } else {
-      TRY(sys::mknod(at, source.stat.mode & (S_IFMT | 0777U), source.stat.rdev));
-    }
-    TRY(markOrigin(state, source.place.at(), source.stat, source.layer, at));
-    TRY(copyMetadata(source.place.at(), source.stat, at));
+    const sys::Stat& stat = source.stat();
+    const Status created = S_ISLNK(stat.mode) ? sys::symlink(source.target, at) : sys::mknod(at, stat.mode & (S_IFMT | 0777U), stat.rdev);
+    TRY(state.noteUpper(created, kCopyUp));
+    TRY(state.noteUpper(applyDescription(state, source.description, at), kCopyUp));
     TRY_ASSIGN(staged.file, sys::open(at, O_PATH));
     return success();
   };
@@ -229,7 +281,7 @@ void becomeUpper(OverlayState& state, const InodeRef& inode, const sys::Stat& lo
     inode->upperIno = upper.ino;
     inode->nlinkDelta += static_cast<int32_t>(lower.nlink) - static_cast<int32_t>(upper.nlink);
     for (auto& link : inode->links) {
-      if (where != nullptr && link.parent == where->dir && link.name == where->name.view()) link.inUpper = true;
+      if (where != nullptr && link.parent == where->dir && link.name == where->name.view()) link.state = LinkState::upper;
     }
     inode->layer.store(kUpperLayer, std::memory_order_release);
   }
@@ -241,7 +293,7 @@ void becomeUpper(OverlayState& state, const InodeRef& inode, const sys::Stat& lo
 std::optional<Parent> liveName(Inode& inode) {
   const std::lock_guard lock(inode.mu);
   for (const auto& link : inode.links) {
-    if (link.gone) continue;
+    if (link.state == LinkState::gone) continue;
     if (auto name = CName::of(link.name); name.ok()) return Parent{link.parent, *name};
   }
   return std::nullopt;
@@ -249,22 +301,23 @@ std::optional<Parent> liveName(Inode& inode) {
 
 bool isLive(Inode& inode, const Parent& where) {
   const std::lock_guard lock(inode.mu);
-  return std::ranges::any_of(
-      inode.links, [&where](const Link& link) { return !link.gone && link.parent == where.dir && link.name == where.name.view(); });
+  return std::ranges::any_of(inode.links, [&where](const Link& link) {
+    return link.state != LinkState::gone && link.parent == where.dir && link.name == where.name.view();
+  });
 }
 
 // A file whose names are gone gets its copy without a name.
 Status publishOrphan(OverlayState& state, const InodeRef& inode, const Source& source, Staged& staged) {
   TRY_ASSIGN(const sys::Stat upper, sys::stat({staged.file.get(), ""}));
   TRY_ASSIGN(Fd pin, sys::open({staged.file.get(), ""}, O_PATH));
-  if (!staged.name.empty()) TRY(sys::unlink(state.work().at(staged.name)));
+  if (!staged.name.empty()) TRY(state.noteUpper(sys::unlink(state.work().at(staged.name)), kCopyUp));
   {
     const std::lock_guard lock(inode->mu);
     inode->pin = std::make_shared<const Fd>(std::move(pin));
   }
   state.pins.fetch_add(1, std::memory_order_relaxed);
   state.table.addKey(*inode, keyOf(kUpperLayer, upper));
-  becomeUpper(state, inode, source.stat, upper, nullptr);
+  becomeUpper(state, inode, source.stat(), upper, nullptr);
   const std::lock_guard lock(inode->mu);
   inode->nlinkDelta = 0;
   return success();
@@ -272,7 +325,7 @@ Status publishOrphan(OverlayState& state, const InodeRef& inode, const Source& s
 
 Status publishFile(OverlayState& state, const InodeRef& inode, const Source& source, Staged& staged) {
   const TreeLock tree(state.renameMu);
-  if (source.stat.nlink > 1) keep(state, inode);  // its other names must lead to the copy
+  if (source.stat().nlink > 1) keep(state, inode);  // its other names must lead to the copy
   std::optional<Parent> where;
   std::unique_lock<std::shared_mutex> lock;
   for (;;) {
@@ -290,18 +343,16 @@ Status publishFile(OverlayState& state, const InodeRef& inode, const Source& sou
   PublishedKey key(state, *inode, upper);
   {
     const KeepTimes times(dir->get());
-    TRY(markImpure(state, *where->dir));
-    if (staged.name.empty()) {
-      TRY(state.work().publishTemporary(staged.file.get(), target, UpperName::absent));
-    } else {
-      TRY(state.work().publish(staged.name, target, UpperName::absent, false));
-    }
+    TRY(state.noteUpper(markImpure(state, *where->dir), kCopyUp));
+    TRY(state.noteUpper(staged.name.empty() ? state.work().publishTemporary(staged.file.get(), target, UpperName::absent)
+                                            : state.work().publish(staged.name, target, UpperName::absent, false),
+                        kCopyUp));
   }
   key.keep();
   upper.nlink = 1;
-  becomeUpper(state, inode, source.stat, upper, &*where);
+  becomeUpper(state, inode, source.stat(), upper, &*where);
   state.noteStale(*where->dir);
-  indexPresent(state, *where->dir, where->name.view(), source.stat.mode, upper.ino, true);
+  indexPresent(state, *where->dir, where->name.view(), source.stat().mode, upper.ino, true);
   return success();
 }
 
@@ -324,17 +375,17 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
   TRY_ASSIGN(const Source source, openSource(state, *inode));
   auto staged =
       state.retryWhenFull([&] { return inode->isRegular() ? stageRegular(state, caller, source, extent) : stageSpecial(state, source); });
-  if (!staged.ok()) return staged.error();  // by the lower as well as by the upper
-  const auto published = publishFile(state, inode, source, *staged);
+  TRY(staged);
+  const auto published = state.retryWhenFull([&] { return publishFile(state, inode, source, *staged); });
   if (!published.ok() && !staged->name.empty()) state.work().discard(staged->name);
-  return state.noteUpper(published, "copy-up");
+  letGoIfWhole(state, inode);
+  return published;
 }
 
 Status giveNewIdentity(OverlayState& state, const InodeRef& inode) {
   const TreeLock tree(state.renameMu);
   TRY_ASSIGN(const sys::Stat upper, statInode(state, *inode));
-  TRY_ASSIGN(const Place place, placeOf(state, *inode));
-  TRY_ASSIGN(Fd pin, sys::open(place.at(), O_PATH));
+  TRY_ASSIGN(Fd pin, withPlace(state, *inode, [](At at) { return sys::open(at, O_PATH); }));
   state.table.rememberIno(keyOf(kUpperLayer, upper), inode->ino);
   state.table.dropKeys(*inode);
   state.dataFds.drop({inode->id, 0});
@@ -358,13 +409,14 @@ Status copyUpRemovedDir(OverlayState& state, Inode& dir) {
   const std::unique_lock lock(dir.dir->mu);
   if (dir.dir->hasUpper) return success();
   sys::actAsSelf();
-  TRY_ASSIGN(const FdRef source, dirFd(state, dir, dir.dir->layers.front()));
-  TRY_ASSIGN(const sys::Stat stat, sys::stat({source->get(), ""}));
+  const LayerIndex lower = dir.dir->layers.front();
+  TRY_ASSIGN(const FdRef lowerDir, dirFd(state, dir, lower));
+  TRY_ASSIGN(const Description source, describe({lowerDir->get(), ""}, lower));
   const std::string staged = state.work().newName();
-  TRY(sys::mkdir(state.work().at(staged), 0700));
+  TRY(state.noteUpper(sys::mkdir(state.work().at(staged), 0700), kCopyUpOfDir));
   const auto fill = [&]() -> Result<Fd> {
     TRY_ASSIGN(Fd made, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
-    TRY(copyMetadata({source->get(), ""}, stat, {made.get(), ""}));
+    TRY(state.noteUpper(writeMetadata(source.metadata, {made.get(), ""}), kCopyUpOfDir));
     return made;
   };
   auto made = fill();
@@ -387,10 +439,11 @@ Status copyUpRemovedDir(OverlayState& state, Inode& dir) {
 Status copyUp(OverlayState& state, const Caller& caller, const InodeRef& inode) {
   if (!inode->isDir()) return copyUpFile(state, caller, inode);
   TRY(state.requireWritable());
-  const TreeLock tree(state.renameMu);
-  const auto copied = copyUpDir(state, *inode);
-  if (!copied.failsWith(ENOENT) || !inode->dir->removed) return copied;
-  return state.noteUpper(copyUpRemovedDir(state, *inode), "copy-up of a directory");
+  return state.retryWhenFull([&] {
+    const TreeLock tree(state.renameMu);
+    const auto copied = copyUpDir(state, *inode);
+    return copied.failsWith(ENOENT) && inode->dir->removed ? copyUpRemovedDir(state, *inode) : copied;
+  });
 }
 
 }  // namespace unionfs

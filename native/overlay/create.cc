@@ -41,8 +41,8 @@ Status imitateParent(OverlayState& state, const std::string& stage, int parent) 
   if ((stat.mode & S_ISGID) != 0) TRY(sys::chown(at, std::nullopt, stat.gid));
   TRY(sys::chmod(at, 0700U | (stat.mode & S_ISGID)));
   const auto acl = sys::getXattr({parent, ""}, kDefaultAcl);
-  if (acl.ok()) TRY(sys::setXattr(at, kDefaultAcl, *acl));
-  return success();
+  if (acl.ok()) return sys::setXattr(at, kDefaultAcl, *acl);
+  return acl.failsWith(ENODATA) || meansUnsupported(acl.error()) ? success() : Status(acl.error());
 }
 
 // Creating where a whiteout lies: the object is made whole in the work directory and takes the whiteout's place.
@@ -77,11 +77,8 @@ Resolution freshResolution(const sys::Stat& stat) {
 
 // The one gate through which names come into being, but for link and rename.
 // Linux: fs/overlayfs/dir.c:ovl_create_or_link(), ovl_create_over_whiteout().
-Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId parent, Name rawName, bool isDir, const Maker& maker) {
-  TRY(state.requireWritable());
-  TRY(checkNewName(rawName));
-  TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
-  TRY_ASSIGN(const CName name, CName::of(rawName));
+Result<Entry> createOnce(OverlayState& state, const Caller& caller, const InodeRef& dir, const CName& name, bool isDir,
+                         const Maker& maker) {
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *dir));
   const std::unique_lock lock(dir->dir->mu);
@@ -102,6 +99,14 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
   return entryFor(state, *dir, name, freshResolution(stat));
 }
 
+Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId parent, Name rawName, bool isDir, const Maker& maker) {
+  TRY(state.requireWritable());
+  TRY(checkNewName(rawName));
+  TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
+  TRY_ASSIGN(const CName name, CName::of(rawName));
+  return state.retryWhenFull([&] { return createOnce(state, caller, dir, name, isDir, maker); });
+}
+
 }  // namespace
 
 Result<Entry> Overlay::mknod(const Caller& caller, NodeId parent, Name name, NewNode node) {
@@ -118,11 +123,9 @@ Result<Entry> Overlay::symlink(const Caller& caller, NodeId parent, Name name, s
   return createNode(*state_, caller, parent, name, false, [target](At at) { return sys::symlink(std::string(target), at); });
 }
 
-Result<Entry> Overlay::tmpfile(const Caller& caller, NodeId parent, mode_t mode) {
-  OverlayState& state = *state_;
-  TRY(state.requireWritable());
-  if (!state.work().features().tmpfile) return Errno(EOPNOTSUPP);
-  TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
+namespace {
+
+Result<Entry> tmpfileOnce(OverlayState& state, const Caller& caller, const InodeRef& dir, mode_t mode) {
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *dir));
   TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
@@ -146,6 +149,16 @@ Result<Entry> Overlay::tmpfile(const Caller& caller, NodeId parent, mode_t mode)
   return Entry{made.inode->id, attrOf(*made.inode, stat)};
 }
 
+}  // namespace
+
+Result<Entry> Overlay::tmpfile(const Caller& caller, NodeId parent, mode_t mode) {
+  OverlayState& state = *state_;
+  TRY(state.requireWritable());
+  if (!state.work().features().tmpfile) return Errno(EOPNOTSUPP);
+  TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
+  return state.retryWhenFull([&] { return tmpfileOnce(state, caller, dir, mode); });
+}
+
 namespace {
 
 // Precondition: dir's lock held exclusive; renameMu held.
@@ -167,18 +180,7 @@ void unpin(OverlayState& state, Inode& inode) {
   state.pins.fetch_sub(1, std::memory_order_relaxed);
 }
 
-}  // namespace
-
-Result<Entry> Overlay::link(const Caller& caller, NodeId node, NodeId newParent, Name newName) {
-  OverlayState& state = *state_;
-  TRY(state.requireWritable());
-  TRY(checkNewName(newName));
-  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
-  if (inode->isDir()) return Errno(EPERM);
-  TRY_ASSIGN(const InodeRef dir, state.findDir(newParent));
-  TRY_ASSIGN(const CName name, CName::of(newName));
-  TRY(copyUpFile(state, caller, inode));
-  static_cast<void>(settleHardlinks(state));  // logged
+Result<Entry> linkOnce(OverlayState& state, const InodeRef& inode, const InodeRef& dir, const CName& name) {
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *dir));
   const std::unique_lock lock(dir->dir->mu);
@@ -197,6 +199,21 @@ Result<Entry> Overlay::link(const Caller& caller, NodeId node, NodeId newParent,
   auto entry = entryFor(state, *dir, name, freshResolution(stat));
   unpin(state, *inode);
   return entry;
+}
+
+}  // namespace
+
+Result<Entry> Overlay::link(const Caller& caller, NodeId node, NodeId newParent, Name newName) {
+  OverlayState& state = *state_;
+  TRY(state.requireWritable());
+  TRY(checkNewName(newName));
+  TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  if (inode->isDir()) return Errno(EPERM);
+  TRY_ASSIGN(const InodeRef dir, state.findDir(newParent));
+  TRY_ASSIGN(const CName name, CName::of(newName));
+  TRY(copyUpFile(state, caller, inode));
+  static_cast<void>(settleHardlinks(state));  // logged
+  return state.retryWhenFull([&] { return linkOnce(state, inode, dir, name); });
 }
 
 }  // namespace unionfs

@@ -25,7 +25,7 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
   if (auto cached = state.dataFds.get({inode->id, 0}); cached.fd && (cached.writable || !writable)) return cached;
   const TreeLock tree(state.renameMu);
   const bool upper = inode->inUpper();
-  TRY_ASSIGN(Fd fd, withPlace(state, *inode, [&](At at) -> Result<Fd> {
+  TRY_ASSIGN(Fd fd, withName(state, *inode, [&](At at) -> Result<Fd> {
                TRY_ASSIGN(Fd opened, sys::openData(at, writable, upper));
                if (!upper) return opened;
                TRY_ASSIGN(const sys::Stat stat, sys::stat({opened.get(), ""}));
@@ -65,10 +65,10 @@ Result<size_t> Overlay::read(NodeId node, std::span<std::byte> into, uint64_t of
 namespace {
 
 // The descriptor to change an inode's data through, which is the upper's from now on.
-Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode, CopyExtent extent = {}) {
+Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode) {
   TRY(state.requireWritable());
   if (!inode->inUpper()) {
-    TRY(copyUpFile(state, caller, inode, extent));
+    TRY(copyUpFile(state, caller, inode));
     static_cast<void>(settleHardlinks(state));  // logged
   }
   return openDataFd(state, inode, true);
@@ -187,8 +187,10 @@ Result<size_t> Overlay::copyFileRange(const Caller& caller, NodeId from, uint64_
   const FdRef& targetFd = targetData.fd;
   TRY_ASSIGN(const FdRef sourceFd, dataFd(state, source, false));
   aboutToBlock();
-  const auto copied = changeData(state, *target, targetFd->get(),
-                                 [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
+  const auto copied = state.retryWhenFull([&] {
+    return changeData(state, *target, targetFd->get(),
+                      [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
+  });
   if (!copied.ok()) return copied;  // by the source as well as by the upper
   TRY(killPrivilegesOf(caller, targetFd->get()));
   return copied;
@@ -204,8 +206,7 @@ Result<DataFd> Overlay::openData(const Caller& caller, NodeId node, OpenFlags fl
     TRY_ASSIGN(FdRef fd, dataFd(state, inode, false));
     return DataFd{std::move(fd), onLower};
   }
-  const CopyExtent extent{(flags.raw & O_TRUNC) != 0 ? 0 : UINT64_MAX};
-  TRY_ASSIGN(CachedFd data, writableData(state, caller, inode, extent));
+  TRY_ASSIGN(CachedFd data, writableData(state, caller, inode));
   if (data.appends && (flags.raw & O_APPEND) == 0) return Errno(EPERM);
   if (inode->lowerBackings.load() > 0) {
     TRY(giveNewIdentity(state, inode));

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "overlay/copy_up.h"
+#include "overlay/ino.h"
 #include "overlay/keep_times.h"
 #include "overlay/listing.h"
 #include "overlay/lookup.h"
@@ -23,7 +24,7 @@ struct Missing {
 std::optional<Missing> missingName(Inode& inode) {
   const std::lock_guard lock(inode.mu);
   for (const auto& link : inode.links) {
-    if (link.inUpper || link.gone) continue;
+    if (link.state != LinkState::lower) continue;
     if (auto name = CName::of(link.name); name.ok()) return Missing{link.parent, *name};
   }
   return std::nullopt;
@@ -32,8 +33,8 @@ std::optional<Missing> missingName(Inode& inode) {
 bool markInUpper(Inode& inode, const Missing& missing) {
   const std::lock_guard lock(inode.mu);
   for (auto& link : inode.links) {
-    if (link.parent == missing.parent && link.name == missing.name.view() && !link.gone) {
-      link.inUpper = true;
+    if (link.parent == missing.parent && link.name == missing.name.view() && link.state != LinkState::gone) {
+      link.state = LinkState::upper;
       inode.nlinkDelta -= 1;
       return true;
     }
@@ -50,8 +51,8 @@ Status giveName(OverlayState& state, Inode& inode, const Missing& missing) {
   if (!view.found || view.found->top == kUpperLayer) return Errno(ENOENT);
   TRY_ASSIGN(const FdRef dir, dirFd(state, *missing.parent, kUpperLayer));
   const KeepTimes times(dir->get());
-  TRY(markImpure(state, *missing.parent));
-  TRY(withPlace(state, inode, [&](At at) { return sys::link(at, {dir->get(), missing.name.c_str()}); }));
+  TRY(state.noteUpper(markImpure(state, *missing.parent), "link"));
+  TRY(state.noteUpper(withPlace(state, inode, [&](At at) { return sys::link(at, {dir->get(), missing.name.c_str()}); }), "link"));
   markInUpper(inode, missing);
   state.noteStale(*missing.parent);
   indexPresent(state, *missing.parent, missing.name.view(), inode.type, inode.upperIno, true);
@@ -110,6 +111,7 @@ Status settleHardlinks(OverlayState& state, Settling urgency) {
     const auto settled = settleNow(state, inode);
     if (settled.ok()) {
       forgetSettling(state, *inode);
+      letGoIfWhole(state, inode);
     } else {
       noteFailure(state, *inode, settled.error());
       last = settled;
@@ -139,12 +141,43 @@ Status settleNow(OverlayState& state, const InodeRef& inode) {
 Status giveUpperName(OverlayState& state, const InodeRef& inode, const InodeRef& parent, const CName& name) {
   sys::actAsSelf();
   const auto given = giveName(state, *inode, {parent, name});
+  letGoIfWhole(state, inode);
   return given.failsWith(ENOENT) ? success() : given;
 }
 
 void keep(OverlayState& state, const InodeRef& inode) {
   const std::lock_guard lock(state.keptMu);
   state.kept.emplace(inode->id, inode);
+  state.hasKept.store(true, std::memory_order_release);
+}
+
+void stopKeeping(OverlayState& state, const Inode& inode) {
+  if (!state.hasKept.load(std::memory_order_acquire)) return;
+  InodeRef kept;  // goes after the lock
+  const std::lock_guard lock(state.keptMu);
+  if (const auto it = state.kept.find(inode.id); it != state.kept.end()) {
+    kept = std::move(it->second);
+    state.kept.erase(it);
+  }
+  state.hasKept.store(!state.kept.empty(), std::memory_order_release);
+}
+
+void letGoIfWhole(OverlayState& state, const InodeRef& inode) {
+  if (!inode->inUpper() || !state.hasKept.load(std::memory_order_acquire)) return;
+  bool hasName = false;
+  uint64_t upperIno = 0;
+  {
+    const std::lock_guard lock(inode->mu);
+    // An orphan's name in the work directory is not counted by the delta.
+    const bool unknown = inode->nlinkDelta + (inode->orphanName.empty() ? 0 : 1) > 0;
+    if (unknown || std::ranges::any_of(inode->links, [](const Link& link) { return link.state == LinkState::lower; })) return;
+    hasName = std::ranges::any_of(inode->links, [](const Link& link) { return link.state != LinkState::gone; });
+    upperIno = inode->upperIno;
+  }
+  // A file without a name has nothing to remember: its real number will be another file's.
+  const RealKey key{upperIno, state.stack->upper().rootStat().dev, kUpperLayer};
+  if (hasName && inode->ino != composeIno(state, kUpperLayer, upperIno)) state.table.rememberIno(key, inode->ino);
+  stopKeeping(state, *inode);
 }
 
 }  // namespace unionfs

@@ -34,7 +34,12 @@ Status settleNow(OverlayState& state, const InodeRef& inode);
 // Precondition: no lock held.
 Status giveUpperName(OverlayState& state, const InodeRef& inode, const InodeRef& parent, const CName& name);
 
-// The inode holds state a new lookup could not find: it stays known until the mount ends.
+// The inode holds state a new lookup could not find: it stays known until stopKeeping, or until the mount ends.
 void keep(OverlayState& state, const InodeRef& inode);
+
+// Lets a copied inode go again once the upper has every name that is left: a new lookup then finds all there is to know,
+// but for the inode number, which stays remembered. Call after a change of its names or link count; leaf locks only.
+void letGoIfWhole(OverlayState& state, const InodeRef& inode);
+void stopKeeping(OverlayState& state, const Inode& inode);
 
 }  // namespace unionfs

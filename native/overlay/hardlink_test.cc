@@ -200,6 +200,53 @@ TEST("a name that could not be given to the upper comes to it when the interval 
   EXPECT_EQ(view.attr("g").nlink, 2U);
 }
 
+TEST("hard links whose names are all in the upper, or all gone, are forgotten like other files, and come back as they were") {
+  LayerFixture layers;
+  threeNames(layers);
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  uint64_t ino = 0;
+  {
+    MergedView view(*overlay);
+    for (const char* path : {"f", "g", "d/h"}) ino = view.attr(path).ino;
+    EXPECT(writeText(view, "g", "news").ok());
+  }
+  EXPECT_EQ(overlay->stats().inodes, 1U);
+  {
+    MergedView view(*overlay);
+    for (const char* path : {"f", "g", "d/h"}) {
+      EXPECT_EQ(view.attr(path).ino, ino);
+      EXPECT_EQ(view.attr(path).nlink, 3U);
+      EXPECT_EQ(view.read(path), "news");
+      EXPECT_EQ(view.list(view.node("d")).at("h").ino, ino);
+    }
+    EXPECT(overlay->unlink(kRoot, kRootNode, "f").ok());
+    EXPECT_EQ(view.attr("g").nlink, 2U);
+  }
+  EXPECT_EQ(overlay->stats().inodes, 1U);
+}
+
+TEST("a lower file that lost all its names is forgotten, one that has a name left is not") {
+  LayerFixture layers;
+  threeNames(layers);
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  {
+    MergedView view(*overlay);
+    view.node("f");
+    EXPECT(overlay->unlink(kRoot, kRootNode, "f").ok());
+  }
+  EXPECT(overlay->stats().inodes > 1U);
+  {
+    MergedView view(*overlay);
+    EXPECT_EQ(view.attr("g").nlink, 2U);
+    EXPECT(overlay->unlink(kRoot, kRootNode, "g").ok());
+    view.node("d/h");
+    EXPECT(overlay->unlink(kRoot, view.node("d"), "h").ok());
+  }
+  EXPECT_EQ(overlay->stats().inodes, 1U);
+}
+
 TEST("a directory gets no second name, and a taken name no file") {
   LayerFixture layers;
   layers.lower("d/\nf = 1\ng = 2");

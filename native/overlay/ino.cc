@@ -2,6 +2,9 @@
 
 #include <dirent.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "layer/marker.h"
 #include "overlay/lookup.h"
 #include "sys/handle.h"
@@ -10,6 +13,8 @@ namespace unionfs {
 
 namespace {
 
+// The filesystem's index fills the top byte; with more filesystems than that counts, more of the top.
+// Linux: fs/overlayfs/super.c:ovl_get_layers(), xino_mode.
 constexpr unsigned kFilesystemShift = 56;
 
 // The inode number of the lower file a copy was made of: the file of the same name when its handle is the origin,
@@ -43,12 +48,17 @@ std::optional<uint64_t> originIno(OverlayState& state, Inode& dir, const CName& 
 
 }  // namespace
 
+uint64_t composeIno(size_t filesystems, size_t filesystem, uint64_t realIno) {
+  if (filesystems == 1) return realIno;
+  const uint64_t index = filesystem + 1;
+  const unsigned shift = std::min(kFilesystemShift, 64U - static_cast<unsigned>(std::bit_width(uint64_t{filesystems})));
+  if (realIno >> shift == 0) return index << shift | realIno;
+  // Filesystems that use the top bits themselves are rare; spread their numbers instead.
+  return (realIno * 0x9e3779b97f4a7c15ULL) ^ index;
+}
+
 uint64_t composeIno(const OverlayState& state, LayerIndex layer, uint64_t realIno) {
-  if (state.stack->filesystems() == 1) return realIno;
-  const uint64_t filesystem = state.stack->layer(layer).filesystem() + 1;
-  if (realIno >> kFilesystemShift == 0) return filesystem << kFilesystemShift | realIno;
-  // Filesystems that use the top byte themselves are rare; spread their numbers instead.
-  return (realIno * 0x9e3779b97f4a7c15ULL) ^ filesystem;
+  return composeIno(state.stack->filesystems(), state.stack->layer(layer).filesystem(), realIno);
 }
 
 uint64_t inoOf(OverlayState& state, Inode& dir, const CName& name, const Resolution& found) {

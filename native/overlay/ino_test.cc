@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "sys/creds.h"
 #include "testing/layer_fixture.h"
@@ -86,6 +87,17 @@ TEST("a copy that was renamed is found by its origin in the next mount") {
   REQUIRE(anew);
   if (!sys::hasCapability(CAP_DAC_READ_SEARCH) || !sys::inInitialUserNamespace()) SKIP("needs the right to open file handles");
   EXPECT_EQ(numbersOf(*anew)["d/moved"], before["f"]);
+}
+
+TEST("one number on each of three hundred filesystems gives three hundred numbers, however wide it is") {
+  constexpr size_t kFilesystems = 300;
+  for (const uint64_t real : {uint64_t{1}, uint64_t{1} << 40U, (uint64_t{1} << 55U) - 1, uint64_t{1} << 60U, UINT64_MAX}) {
+    std::set<uint64_t> numbers;
+    for (size_t filesystem = 0; filesystem < kFilesystems; ++filesystem) numbers.insert(composeIno(kFilesystems, filesystem, real));
+    EXPECT_EQ(numbers.size(), kFilesystems);
+  }
+  EXPECT_EQ(composeIno(2, 1, 5), (uint64_t{2} << 56U) | 5U);
+  EXPECT_EQ(composeIno(255, 254, 5), (uint64_t{255} << 56U) | 5U);
 }
 
 TEST("files of two filesystems with one number are told apart") {

@@ -63,15 +63,21 @@ struct RealKey {
   friend bool operator==(const RealKey&, const RealKey&) = default;
 };
 
+enum class LinkState {
+  // Only a lower has the file under this name: that of a file no change has copied up, or of a hard link whose inode was
+  // copied up under another name, and which hardlink.h makes `upper`.
+  lower,
+  // The upper has the file under this name.
+  upper,
+  // The union no longer shows the name; it only still leads to the lower's file.
+  gone,
+};
+
 // One name of an inode.
 struct Link {
   InodeRef parent;
   std::string name;
-  // The upper has the file under this name. False for the names of a lower, and for a lower hard link whose inode was
-  // copied up under another name (hardlink.h makes those true).
-  bool inUpper = false;
-  // The union no longer shows the name; it only still leads to the lower's file.
-  bool gone = false;
+  LinkState state = LinkState::lower;
 };
 
 struct DirState {
@@ -136,6 +142,7 @@ class Inode {
   uint64_t lookups_ = 0;
   std::vector<RealKey> keys_;
   std::atomic<uint32_t> refs_{0};  // goes to 0 only under the table's lock
+  Inode* nextGone_ = nullptr;      // of the thread that deletes it (InodeTable::release)
 };
 
 }  // namespace unionfs

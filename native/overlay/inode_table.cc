@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace unionfs {
 
@@ -16,13 +17,7 @@ InodeRef InodeRef::of(Inode& inode) {
 }
 
 InodeRef::~InodeRef() {
-  if (inode_ == nullptr) return;
-  // Only the step to zero needs the table: until then nobody can be about to free it.
-  uint32_t refs = inode_->refs_.load(std::memory_order_relaxed);
-  while (refs > 1) {
-    if (inode_->refs_.compare_exchange_weak(refs, refs - 1, std::memory_order_acq_rel)) return;
-  }
-  inode_->table.release(inode_);
+  if (inode_ != nullptr) inode_->table.release(inode_);
 }
 
 InodeTable::~InodeTable() {
@@ -113,18 +108,40 @@ void InodeTable::unlinkLocked(Inode& inode) {
   byId_.erase(inode.id);
 }
 
-void InodeTable::release(Inode* inode) {
-  bool shrunk = false;
-  {
-    const std::lock_guard lock(mu_);
-    if (inode->refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    unlinkLocked(*inode);
-    shrunk = peak_ > 65536 && byId_.size() < peak_ / 4;
-    if (shrunk) peak_ = byId_.size();
+bool InodeTable::giveBack(Inode& inode) {
+  // Only the step to zero needs the table: until then nobody can be about to free it.
+  uint32_t refs = inode.refs_.load(std::memory_order_relaxed);
+  while (refs > 1) {
+    if (inode.refs_.compare_exchange_weak(refs, refs - 1, std::memory_order_acq_rel)) return false;
   }
-  const std::unique_ptr<Inode> owned(inode);
-  onGone_(*inode);
-  if (shrunk) ::malloc_trim(0);
+  const std::lock_guard lock(mu_);
+  if (inode.refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+  unlinkLocked(inode);
+  return true;
+}
+
+void InodeTable::release(Inode* inode) {
+  if (!giveBack(*inode)) return;
+  // What goes gives back its parents, which may go as well. They wait in a list: trees are deeper than stacks.
+  for (Inode* gone = inode; gone != nullptr;) {
+    const std::unique_ptr<Inode> owned(gone);
+    gone = owned->nextGone_;
+    onGone_(*owned);
+    for (auto& link : owned->links) {
+      Inode* parent = std::exchange(link.parent.inode_, nullptr);
+      if (parent == nullptr || !giveBack(*parent)) continue;
+      parent->nextGone_ = gone;
+      gone = parent;
+    }
+  }
+  if (hasShrunk()) ::malloc_trim(0);
+}
+
+bool InodeTable::hasShrunk() {
+  const std::lock_guard lock(mu_);
+  const bool shrunk = peak_ > 65536 && byId_.size() < peak_ / 4;
+  if (shrunk) peak_ = byId_.size();
+  return shrunk;
 }
 
 void InodeTable::rememberIno(const RealKey& key, uint64_t ino) {
@@ -135,6 +152,11 @@ void InodeTable::rememberIno(const RealKey& key, uint64_t ino) {
 void InodeTable::forgetInos(const Inode& inode) {
   const std::lock_guard lock(mu_);
   for (const auto& key : inode.keys_) inoHints_.erase(key);
+}
+
+void InodeTable::forgetIno(const RealKey& key) {
+  const std::lock_guard lock(mu_);
+  inoHints_.erase(key);
 }
 
 std::optional<uint64_t> InodeTable::rememberedIno(const RealKey& key) const {

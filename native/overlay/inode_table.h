@@ -51,6 +51,7 @@ class InodeTable {
   void rememberIno(const RealKey& key, uint64_t ino);
   // The file's last name goes: its real number may mean another file afterwards.
   void forgetInos(const Inode& inode);
+  void forgetIno(const RealKey& key);  // the same of a file that is not known
   [[nodiscard]] std::optional<uint64_t> rememberedIno(const RealKey& key) const;
 
   [[nodiscard]] uint64_t size() const;
@@ -58,7 +59,12 @@ class InodeTable {
 
  private:
   friend class InodeRef;
+  // Gives back one reference, and what goes with it.
   void release(Inode* inode);
+  // True when it was the last one: the inode is in the table no more, and the caller's to delete.
+  bool giveBack(Inode& inode);
+  // Whether so much went since memory was last given back that it pays to do so.
+  bool hasShrunk();
   void unlinkLocked(Inode& inode);
 
   mutable std::mutex mu_;

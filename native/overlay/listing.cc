@@ -27,28 +27,42 @@ class LayerReader {
   LayerReader(DirIndexBuilder& builder, int fd, bool xattrWhiteouts) : builder_(builder), fd_(fd), xattrWhiteouts_(xattrWhiteouts) {}
 
   void take(const sys::RawEntry& raw) {
+    if (!status_.ok()) return;
+    const Status taken = add(raw);
+    // What went since the directory was read is not there.
+    if (!taken.ok() && !meansAbsent(taken.error())) status_ = taken;
+  }
+  // The first entry that could not be read: left out it might be a whiteout, and what it hides would show.
+  [[nodiscard]] const Status& status() const { return status_; }
+
+ private:
+  Status add(const sys::RawEntry& raw) {
     if (marker::isReservedName(raw.name)) {
       if (const auto victim = marker::whiteoutFileVictim(raw.name)) builder_.addWhiteoutFile(*victim);
-      return;
+      return success();
     }
     uint8_t type = raw.type;
     if (type == DT_CHR || type == DT_UNKNOWN || (type == DT_REG && xattrWhiteouts_)) {
       const At at{fd_, raw.name.data()};
-      const auto stat = sys::stat(at);
-      if (!stat.ok()) return;
-      if (marker::isWhiteoutDevice(*stat) || (xattrWhiteouts_ && marker::isXattrWhiteout(at, *stat))) {
-        builder_.addWhiteoutDevice(raw.name);
-        return;
+      TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
+      bool isWhiteout = marker::isWhiteoutDevice(stat);
+      if (!isWhiteout && xattrWhiteouts_) {
+        TRY_ASSIGN(isWhiteout, marker::isXattrWhiteout(at, stat));
       }
-      type = typeOfMode(stat->mode);
+      if (isWhiteout) {
+        builder_.addWhiteoutDevice(raw.name);
+        return success();
+      }
+      type = typeOfMode(stat.mode);
     }
     builder_.add(raw.name, type, raw.ino);
+    return success();
   }
 
- private:
   DirIndexBuilder& builder_;
   int fd_;
   bool xattrWhiteouts_;
+  Status status_ = success();
 };
 
 }  // namespace
@@ -75,6 +89,7 @@ Status loadIndex(OverlayState& state, Inode& dir) {
       learner.take(raw);
     });
     if (!read.ok()) return read.failsWith(EBADF) ? Errno(EACCES) : read.error();
+    TRY(reader.status());
     learner.finish(dir);
   }
   auto index = std::make_unique<DirIndex>(builder.finish());

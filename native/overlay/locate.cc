@@ -89,7 +89,7 @@ Result<Place> placeOf(OverlayState& state, Inode& inode) {
       if (inode.pin) return Place{inode.pin, {}};
       if (!inode.orphanName.empty()) return Place{FdRef(state.stack, &state.work().directory()), inode.orphanName};
     }
-    const auto fits = [layer](const Link& link) { return layer != kUpperLayer || (link.inUpper && !link.gone); };
+    const auto fits = [layer](const Link& link) { return layer != kUpperLayer || link.state == LinkState::upper; };
     const auto link = std::find_if(inode.links.begin(), inode.links.end(), fits);
     if (link == inode.links.end()) return Errno(ESTALE);
     parent = link->parent;
@@ -114,8 +114,16 @@ std::string pathOf(Inode& dir, Name name) {
   return path;
 }
 
+Result<Fd> openIfStill(Inode& inode, At at) {
+  TRY_ASSIGN(Fd file, sys::open(at, O_PATH));
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({file.get(), ""}));
+  const std::lock_guard lock(inode.mu);
+  if (stat.ino != inode.upperIno) return Errno(ENOENT);
+  return file;
+}
+
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
-  return withPlace(state, inode, [&inode](At at) -> Result<sys::Stat> {
+  return withName(state, inode, [&inode](At at) -> Result<sys::Stat> {
     TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
     if (inode.inUpper() && !inode.isDir()) {
       const std::lock_guard lock(inode.mu);

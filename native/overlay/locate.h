@@ -43,15 +43,30 @@ Result<FdRef> dirFd(OverlayState& state, Inode& dir, LayerIndex layer);
 // The top real file of an inode. ESTALE when no name or descriptor leads to it any more.
 Result<Place> placeOf(OverlayState& state, Inode& inode);
 
-// Runs `use(At)` on the top real file, again when the name was moved away between finding and using it.
+// Runs `use(At)` on what should be the top real file, again when the name was moved away between finding and using it.
+// Meanwhile the name may have come to mean another file of the upper: `use` must see to that.
 template <typename Use>
-auto withPlace(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{})) {
+auto withName(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{})) {
   for (int attempt = 0;; ++attempt) {
     auto place = placeOf(state, inode);
     if (!place.ok()) return place.error();
     auto result = use(place->at());
     if (result.ok() || !meansAbsent(result.error()) || attempt == 2) return result;
   }
+}
+
+// A file of the upper at `at`, opened O_PATH, if it is that of the inode: ENOENT.
+Result<Fd> openIfStill(Inode& inode, At at);
+
+// Runs `use(At)` on the top real file and no other.
+template <typename Use>
+auto withPlace(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{})) {
+  return withName(state, inode, [&](At at) -> decltype(use(At{})) {
+    // Names of a lower do not change, and a descriptor means one file.
+    if (at.isSelf() || !inode.inUpper()) return use(at);
+    TRY_ASSIGN(const Fd file, openIfStill(inode, at));
+    return use({file.get(), ""});
+  });
 }
 
 // stat of the top real file; a name that meanwhile means another file is not taken for it.

@@ -49,12 +49,16 @@ Result<LayerAnswer> askLayer(const Inode& dir, LayerIndex layer, int fd, const C
   if (stat.ok()) {
     answer.stat = *stat;
     answer.opinion = stat->isDir() ? Opinion::dir : Opinion::file;
-    if (marker::isWhiteoutDevice(*stat) || (isAmong(dir.dir->xattrWhiteoutIn, layer) && marker::isXattrWhiteout(at, *stat))) {
-      answer.opinion = Opinion::whiteout;
+    bool isWhiteout = marker::isWhiteoutDevice(*stat);
+    if (!isWhiteout && isAmong(dir.dir->xattrWhiteoutIn, layer)) {
+      TRY_ASSIGN(isWhiteout, marker::isXattrWhiteout(at, *stat));
     }
+    if (isWhiteout) answer.opinion = Opinion::whiteout;
   }
   const bool markMatters = (answer.opinion == Opinion::none || answer.opinion == Opinion::dir) && (!isLast || layer == kUpperLayer);
-  if (markMatters) answer.whiteoutFile = sys::exists({fd, marker::whiteoutFileFor(name.view()).c_str()});
+  if (markMatters) {
+    TRY_ASSIGN(answer.whiteoutFile, sys::exists({fd, marker::whiteoutFileFor(name.view()).c_str()}));
+  }
   return answer;
 }
 
@@ -68,7 +72,8 @@ Errno refuse(OverlayState& state, Inode& dir, LayerIndex layer, const CName& nam
 }
 
 Status checkHasData(OverlayState& state, Inode& dir, LayerIndex layer, const sys::Stat& stat, int fd, const CName& name) {
-  if (!marker::isMetacopy({fd, name.c_str()}, stat, mayHoldCopies(dir, layer))) return success();
+  TRY_ASSIGN(const bool metacopy, marker::isMetacopy({fd, name.c_str()}, stat, mayHoldCopies(dir, layer)));
+  if (!metacopy) return success();
   return refuse(state, dir, layer, name, "refusing a file whose data lies in another layer (metacopy)");
 }
 
@@ -292,12 +297,14 @@ void addLink(Inode& dir, Inode& inode, const CName& name, bool inUpper) {
   const std::lock_guard lock(inode.mu);
   for (auto& link : inode.links) {
     if (link.parent == parent && link.name == name.view()) {
-      link.gone = false;
-      link.inUpper |= inUpper;
+      if (inUpper)
+        link.state = LinkState::upper;
+      else if (link.state == LinkState::gone)
+        link.state = LinkState::lower;
       return;
     }
   }
-  inode.links.push_back({std::move(parent), std::string(name.view()), inUpper, false});
+  inode.links.push_back({std::move(parent), std::string(name.view()), inUpper ? LinkState::upper : LinkState::lower});
 }
 
 }  // namespace

@@ -14,41 +14,41 @@ constexpr const char* kCapability = "security.capability";
 
 bool mustBeCopied(std::string_view name) { return name.starts_with("security.") || name.starts_with("system.posix_acl_"); }
 
-Status copyXattr(At from, At to, const std::string& name) {
-  const auto value = sys::getXattr(from, name.c_str());
-  if (value.failsWith(ENODATA)) return success();
-  TRY(value);
-  const auto set = sys::setXattr(to, name.c_str(), *value);
+Status writeXattr(At to, const std::string& name, const std::string& value) {
+  const auto set = sys::setXattr(to, name.c_str(), value);
   if (!set.ok() && meansUnsupported(set.error()) && !mustBeCopied(name)) return success();
   return set;
 }
 
-// Calls `visit` for each xattr a user of the union can see.
-template <typename Visit>
-Status forEachVisibleXattr(At from, Visit&& visit) {
-  TRY_ASSIGN(const std::string names, sys::listXattr(from));
-  for (size_t begin = 0; begin < names.size();) {
-    const std::string name(names.c_str() + begin);
-    begin += name.size() + 1;
-    if (marker::visibleXattrName(name)) TRY(visit(name));
-  }
-  return success();
-}
-
 }  // namespace
 
-Status copyMetadata(At from, const sys::Stat& stat, At to) {
-  bool hasCapability = false;
+Result<Metadata> readMetadata(At from, const sys::Stat& stat) {
+  Metadata metadata{stat, {}};
+  TRY_ASSIGN(const std::string names, sys::listXattr(from));
+  for (size_t begin = 0; begin < names.size();) {
+    std::string name(names.c_str() + begin);
+    begin += name.size() + 1;
+    if (!marker::visibleXattrName(name)) continue;
+    auto value = sys::getXattr(from, name.c_str());
+    if (value.failsWith(ENODATA)) continue;
+    TRY(value);
+    metadata.xattrs.emplace_back(std::move(name), std::move(*value));
+  }
+  return metadata;
+}
+
+Status writeMetadata(const Metadata& metadata, At to) {
+  const sys::Stat& stat = metadata.stat;
+  const std::string* capability = nullptr;
   TRY(sys::chown(to, stat.uid, stat.gid));
-  TRY(forEachVisibleXattr(from, [&](const std::string& name) -> Status {
-    if (name == kCapability) {
-      hasCapability = true;
-      return success();
-    }
-    return copyXattr(from, to, name);
-  }));
+  for (const auto& [name, value] : metadata.xattrs) {
+    if (name == kCapability)
+      capability = &value;
+    else
+      TRY(writeXattr(to, name, value));
+  }
   if (!S_ISLNK(stat.mode)) TRY(sys::chmod(to, stat.mode & 07777U));
-  if (hasCapability) TRY(copyXattr(from, to, kCapability));
+  if (capability != nullptr) TRY(writeXattr(to, kCapability, *capability));
   const sys::TimeSpecOrNow atime{false, stat.atime}, mtime{false, stat.mtime};
   return sys::utimens(to, atime, mtime);
 }

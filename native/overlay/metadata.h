@@ -1,15 +1,29 @@
 // metadata.h - gives a staged copy what its original has besides data.
 #pragma once
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "overlay/state.h"
 #include "sys/stat.h"
 
 namespace unionfs {
 
-// Owner, xattrs and ACLs, mode, capabilities, times of `from` to `to`, in the order in which none undoes another: chown
-// clears setuid bits and capabilities, an ACL changes the mode, everything changes times.
+// What a file has besides its data, read before anything is made: an error of a lower is then never taken for one of the
+// upper.
+struct Metadata {
+  sys::Stat stat;
+  std::vector<std::pair<std::string, std::string>> xattrs;  // those a user of the union can see
+};
+
+// `stat` is of `from`.
+Result<Metadata> readMetadata(At from, const sys::Stat& stat);
+
+// Gives `to` owner, xattrs and ACLs, mode, capabilities, times, in the order in which none undoes another: chown clears
+// setuid bits and capabilities, an ACL changes the mode, everything changes times.
 // Linux: fs/overlayfs/copy_up.c:ovl_copy_up_metadata(), ovl_copy_xattr(). An xattr the upper's filesystem does not know
 // is left behind as there, but an ACL or a security label is not: EOPNOTSUPP.
-Status copyMetadata(At from, const sys::Stat& stat, At to);
+Status writeMetadata(const Metadata& metadata, At to);
 
 }  // namespace unionfs

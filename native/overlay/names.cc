@@ -40,8 +40,8 @@ Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, con
     const std::lock_guard lock(inode->mu);
     bool otherUpper = false, otherLower = false;
     for (const auto& link : inode->links) {
-      if (link.gone || isLink(link, dir, name.view())) continue;
-      (link.inUpper ? otherUpper : otherLower) = true;
+      if (link.state == LinkState::gone || isLink(link, dir, name.view())) continue;
+      (link.state == LinkState::upper ? otherUpper : otherLower) = true;
     }
     if (otherUpper || inode->pin || !inode->orphanName.empty()) return success();
     needsSettling = otherLower;
@@ -55,7 +55,7 @@ Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, con
   TRY_ASSIGN(const FdRef upper, dirFd(state, dir, kUpperLayer));
   const At file{upper->get(), name.c_str()};
   if (state.pins.load(std::memory_order_relaxed) >= state.options.fdBudget / 4) return keepAsOrphan(state, *inode, file);
-  auto pin = sys::open(file, O_PATH);
+  auto pin = openIfStill(*inode, file);
   if (pin.failsWith(EMFILE) || pin.failsWith(ENFILE)) return keepAsOrphan(state, *inode, file);
   TRY(pin);
   state.pins.fetch_add(1, std::memory_order_relaxed);
@@ -70,20 +70,25 @@ void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CNam
   std::optional<Link> dropped;  // its parent reference goes after the lock
   {
     const std::lock_guard lock(inode->mu);
-    const auto link = std::ranges::find_if(inode->links, [&](const Link& l) { return !l.gone && isLink(l, dir, name.view()); });
+    const auto link =
+        std::ranges::find_if(inode->links, [&](const Link& l) { return l.state != LinkState::gone && isLink(l, dir, name.view()); });
     if (link == inode->links.end()) return;
-    if (!upper || !link->inUpper) {
+    if (!upper || link->state != LinkState::upper) {
       inode->nlinkDelta -= 1;
-      keepKnown = realNlink > 1;
+      keepKnown = static_cast<int64_t>(realNlink) + inode->nlinkDelta > 0;
     }
     if (upper) {
       dropped = std::move(*link);
       inode->links.erase(link);
     } else {
-      link->gone = true;
+      link->state = LinkState::gone;
     }
   }
   if (keepKnown) keep(state, inode);
+  if (upper)
+    letGoIfWhole(state, inode);
+  else if (!keepKnown)
+    stopKeeping(state, *inode);  // no name is left
 }
 
 Status checkEmpty(OverlayState& state, Inode& child) {

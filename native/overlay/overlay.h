@@ -35,7 +35,6 @@ struct OverlayState;
 
 struct OverlayOptions {
   bool isVolatile = false;                 // no fsync anywhere
-  bool remapOpenLowers = false;            // passthrough: copy-up of an inode that is open on a lower gives it a new node id
   size_t fdBudget = 4096;                  // descriptors the engine's caches may hold
   size_t listingBytes = 64 << 20;          // memory for directory listings, least recently used go first
   std::shared_ptr<RecordStore> records{};  // what is known of lowers beforehand; null: nothing, and nothing is learned

@@ -37,7 +37,10 @@ Status unlinkLocked(OverlayState& state, Inode& dir, const CName& name, bool las
   } else {
     TRY(state.noteUpper(sys::unlink(target), "removal"));
   }
-  if (inode) dropName(state, inode, dir, name, view.found->stat.nlink);
+  if (inode)
+    dropName(state, inode, dir, name, view.found->stat.nlink);
+  else
+    state.table.forgetIno(keyOf(view.found->top, view.found->stat));
   indexRemoved(state, dir, name.view(), state.work().features().whiteout, lower, lower);
   return success();
 }
@@ -72,24 +75,27 @@ Status Overlay::unlink(const Caller& /*caller*/, NodeId parent, Name rawName) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const Victim victim, victimOf(state, parent, rawName));
   sys::actAsSelf();
-  return retrySettled(state, [&](bool lastTry) -> Status {
+  const auto once = [&](bool lastTry) -> Status {
     const TreeLock tree(state.renameMu);
     TRY(copyUpDir(state, *victim.dir));
     const std::unique_lock lock(victim.dir->dir->mu);
     const IndexGuard index(state, *victim.dir);
     return unlinkLocked(state, *victim.dir, victim.name, lastTry);
-  });
+  };
+  return retrySettled(state, [&](bool lastTry) { return state.retryWhenFull([&] { return once(lastTry); }); });
 }
 
 Status Overlay::rmdir(const Caller& /*caller*/, NodeId parent, Name rawName) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const Victim victim, victimOf(state, parent, rawName));
   sys::actAsSelf();
-  const TreeLock tree(state.renameMu);
-  TRY(copyUpDir(state, *victim.dir));
-  const std::unique_lock lock(victim.dir->dir->mu);
-  const IndexGuard index(state, *victim.dir);
-  return rmdirLocked(state, *victim.dir, victim.name);
+  return state.retryWhenFull([&]() -> Status {
+    const TreeLock tree(state.renameMu);
+    TRY(copyUpDir(state, *victim.dir));
+    const std::unique_lock lock(victim.dir->dir->mu);
+    const IndexGuard index(state, *victim.dir);
+    return rmdirLocked(state, *victim.dir, victim.name);
+  });
 }
 
 }  // namespace unionfs

@@ -69,7 +69,7 @@ Status carryImpure(OverlayState& state, const End& moved, const End& place) {
 // Tells the inode of its new name. Takes its memory before the rename is made, so that it cannot fail afterwards.
 class LinkMove {
  public:
-  LinkMove(const End& from, const End& to) : from_(from), to_(to), moved_{to.dir, std::string(to.name.view()), true, false} {
+  LinkMove(const End& from, const End& to) : from_(from), to_(to), moved_{to.dir, std::string(to.name.view()), LinkState::upper} {
     const std::lock_guard lock(from.inode->mu);
     dropped_.reserve(from.inode->links.size());
     from.inode->links.reserve(from.inode->links.size() + 1);  // renameMu is held: no other link comes meanwhile
@@ -108,7 +108,8 @@ Status clearMarkers(OverlayState& state, const End& to) {
     TRY_ASSIGN(const Fd dir, sys::open(work.at(staged), O_RDONLY | O_DIRECTORY));
     TRY(marker::setOpaque(dir.get(), work.features().xattrs));
     TRY_ASSIGN(const FdRef old, dirFd(state, *to.inode, kUpperLayer));
-    TRY(copyMetadata({old->get(), ""}, to.stat, {dir.get(), ""}));
+    TRY_ASSIGN(const Metadata metadata, readMetadata({old->get(), ""}, to.stat));
+    TRY(writeMetadata(metadata, {dir.get(), ""}));
     return sys::rename(work.at(staged), to.at(), RENAME_EXCHANGE);
   };
   const auto built = build();
@@ -164,7 +165,12 @@ Status replaceLocked(OverlayState& state, End& from, End& to, bool lastTry) {
   else if (to.inode)
     dropName(state, to.inode, *to.dir, to.name, to.stat.nlink);
   // The whiteout a moved directory changed places with may still lie where it was.
-  const bool whiteout = from.lower || (from.isDir() && to.upper == UpperName::whiteoutDevice && sys::exists(from.at()));
+  bool whiteout = from.lower;
+  if (!whiteout && from.isDir() && to.upper == UpperName::whiteoutDevice) {
+    const auto stays = sys::exists(from.at());
+    whiteout = stays.ok() && *stays;
+    if (!stays.ok()) dropIndex(state, *from.dir);  // which would not know
+  }
   indexRemoved(state, *from.dir, from.name.view(), state.work().features().whiteout, whiteout, from.lower);
   indexPresent(state, *to.dir, to.name.view(), from.stat.mode, from.stat.ino, to.lower);
   return success();
@@ -233,8 +239,10 @@ Status Overlay::rename(const Caller& caller, NodeId parent, Name name, NodeId ne
     TRY(copyUpNamed(state, caller, from));
     if (mode == RenameMode::exchange) TRY(copyUpNamed(state, caller, to));
     sys::actAsSelf();
-    const std::unique_lock tree(state.renameMu);
-    return renameLocked(state, from, to, mode, lastTry);
+    return state.retryWhenFull([&] {
+      const std::unique_lock tree(state.renameMu);
+      return renameLocked(state, from, to, mode, lastTry);
+    });
   });
 }
 

@@ -76,6 +76,7 @@ struct OverlayState {
   std::atomic<bool> hasStale{false};
   std::mutex keptMu;
   std::unordered_map<NodeId, InodeRef> kept;  // inodes whose state a new lookup could not find again
+  std::atomic<bool> hasKept{false};
 
   InodeTable table;
   InodeRef root;
@@ -89,7 +90,8 @@ struct OverlayState {
   Status noteUpper(Status status, const char* what);
 
   // Runs `op` again for a while when the upper is full and files without a name still take space: the kernel says a
-  // little after a removal that it has let go of the file.
+  // little after a removal that it has let go of the file. Every verb that may take space goes through it, whole, because
+  // it sleeps: no lock of the tree may be held.
   template <typename Op>
   auto retryWhenFull(Op&& op) -> decltype(op()) {
     auto result = op();

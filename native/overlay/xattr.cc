@@ -73,10 +73,12 @@ Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& n
   static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
   const std::string stored = marker::storedXattrName(name);
-  const TreeLock tree(state.renameMu);
-  TRY(state.noteUpper(withPlace(state, *inode, [&](At at) { return sys::setXattr(at, stored.c_str(), value, flagsOf(mode)); }),
-                      "setxattr"));
-  return killSgid ? clearSetgid(state, *inode) : success();
+  return state.retryWhenFull([&]() -> Status {
+    const TreeLock tree(state.renameMu);
+    TRY(state.noteUpper(withPlace(state, *inode, [&](At at) { return sys::setXattr(at, stored.c_str(), value, flagsOf(mode)); }),
+                        "setxattr"));
+    return killSgid ? clearSetgid(state, *inode) : success();
+  });
 }
 
 Status Overlay::removexattr(const Caller& caller, NodeId node, const std::string& name) {

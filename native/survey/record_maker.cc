@@ -92,6 +92,14 @@ void RecordMaker::takeFull(RecordedEntry& entry, At at, const sys::Stat& stat) {
     entry.target = std::move(*target);
 }
 
+template <typename Ask>
+bool RecordMaker::isMarked(bool possible, Ask&& ask) {
+  if (!possible) return false;
+  const Result<bool> marked = ask();
+  if (!marked.ok()) failure_ = marked.error();
+  return marked.ok() && *marked;
+}
+
 void RecordMaker::take(const sys::RawEntry& raw) {
   if (!fit_ || failure_) return;
   RecordedEntry entry;
@@ -107,10 +115,11 @@ void RecordMaker::take(const sys::RawEntry& raw) {
       return;
     }
     entry.type = static_cast<uint8_t>((stat->mode & S_IFMT) >> 12U);
-    entry.whiteout = marker::isWhiteoutDevice(*stat) || (contents_.head.xattrWhiteouts && marker::isXattrWhiteout(at, *stat));
+    entry.whiteout =
+        marker::isWhiteoutDevice(*stat) || isMarked(contents_.head.xattrWhiteouts, [&] { return marker::isXattrWhiteout(at, *stat); });
     if (stat->dev != device_) fit_ = false;
     if (kind_ == Kind::full) takeFull(entry, at, *stat);
-    if (entry.attr.hasXattrs && marker::isMetacopy(at, *stat, true)) contents_.head.partsElsewhere = true;
+    if (isMarked(entry.attr.hasXattrs, [&] { return marker::isMetacopy(at, *stat, true); })) contents_.head.partsElsewhere = true;
   }
   contents_.entries.push_back(std::move(entry));
 }

@@ -35,6 +35,9 @@ class RecordMaker {
 
  private:
   void takeFull(RecordedEntry& entry, At at, const sys::Stat& stat);
+  // What a mark says; that it cannot be read is a failure of the record.
+  template <typename Ask>
+  bool isMarked(bool possible, Ask&& ask);
 
   int fd_;
   dev_t device_;

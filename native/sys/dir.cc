@@ -8,6 +8,8 @@
 #include <cstring>
 #include <memory>
 
+#include "sys/fault.h"
+
 namespace unionfs::sys {
 
 namespace {
@@ -31,6 +33,7 @@ Status readDir(int fd, const std::function<void(const RawEntry&)>& visit) {
   if (::lseek(fd, 0, SEEK_SET) < 0) return Errno::last();
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBufferSize);
   for (;;) {
+    READ_FAULT_POINT("getdents64");
     const long size = ::syscall(SYS_getdents64, fd, buffer.get(), kBufferSize);
     if (size < 0) return Errno::last();
     if (size == 0) return success();

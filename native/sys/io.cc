@@ -19,41 +19,31 @@ namespace {
 constexpr size_t kCopyChunk = 4 << 20;
 constexpr size_t kBounceSize = 1 << 20;
 
-// Errors of copy_file_range that mean "not between these two files", not "the copy failed".
-bool needsBounce(Errno e) { return e == EXDEV || e == EINVAL || e == EOPNOTSUPP || e == ENOSYS || e == EBADF || e == ETXTBSY; }
+// Errors of copy_file_range that mean "not between these two files", not "the copy failed"; and EIO, which does not say
+// of which of the two.
+bool needsBounce(Errno e) { return e == EXDEV || e == EINVAL || e == EOPNOTSUPP || e == ENOSYS || e == EBADF || e == ETXTBSY || e == EIO; }
 
-Status copyThroughMemory(int from, int to, uint64_t offset, uint64_t length, const std::function<bool()>& goOn) {
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBounceSize);
-  while (length > 0) {
-    if (!goOn()) return Errno(EINTR);
-    const size_t want = std::min<uint64_t>(length, kBounceSize);
-    TRY_ASSIGN(const size_t got, readAt(from, {buffer.get(), want}, offset));
-    if (got == 0) return success();
-    TRY_ASSIGN(const size_t put, writeAt(to, {buffer.get(), got}, offset));
-    if (put < got) return Errno(ENOSPC);
-    offset += got;
-    length -= got;
+// What stops a write is told by the one that makes no progress.
+Status writeAll(int fd, std::span<const std::byte> from, uint64_t offset) {
+  for (size_t done = 0; done < from.size();) {
+    TRY_ASSIGN(const size_t put, writeAt(fd, from.subspan(done), offset + done));
+    if (put == 0) return Errno(EIO);
+    done += put;
   }
   return success();
 }
 
-Status copyExtent(int from, int to, uint64_t offset, uint64_t length, const std::function<bool()>& goOn) {
-  while (length > 0) {
-    if (!goOn()) return Errno(EINTR);
-    const auto copied = copyRange(from, offset, to, offset, std::min<uint64_t>(length, kCopyChunk));
-    if (!copied.ok() && needsBounce(copied.error())) return copyThroughMemory(from, to, offset, length, goOn);
-    TRY(copied);
-    // Some filesystems answer 0 for ranges they cannot copy; only reading tells the end of the file from that.
-    if (*copied == 0) return copyThroughMemory(from, to, offset, length, goOn);
-    offset += *copied;
-    length -= *copied;
-  }
+// A filesystem that cannot says so in many ways, and copying tells what is really wrong.
+Status cloneFile(int from, int to) {
+  FAULT_POINT("ioctl FICLONE");
+  if (::ioctl(to, FICLONE, from) < 0) return Errno::last();
   return success();
 }
 
 }  // namespace
 
 Result<size_t> readAt(int fd, std::span<std::byte> into, uint64_t offset) {
+  READ_FAULT_POINT("pread");
   size_t done = 0;
   while (done < into.size()) {
     const ssize_t n = ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
@@ -111,6 +101,7 @@ Result<uint64_t> seek(int fd, uint64_t offset, int whence) {
 }
 
 Result<size_t> copyRange(int from, uint64_t fromOffset, int to, uint64_t toOffset, size_t length) {
+  READ_FAULT_POINT("copy_file_range");
   FAULT_POINT("copy_file_range");
   auto source = static_cast<off64_t>(fromOffset);
   auto target = static_cast<off64_t>(toOffset);
@@ -121,22 +112,49 @@ Result<size_t> copyRange(int from, uint64_t fromOffset, int to, uint64_t toOffse
   return static_cast<size_t>(n);
 }
 
-Status copyData(int from, int to, uint64_t size, const std::function<bool()>& goOn) {
+Status DataCopy::throughMemory(uint64_t offset, uint64_t length) {
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBounceSize);
+  while (length > 0) {
+    if (!goOn_()) return Errno(EINTR);
+    const size_t want = std::min<uint64_t>(length, kBounceSize);
+    TRY_ASSIGN(const size_t got, readAt(from_, {buffer.get(), want}, offset));
+    if (got == 0) return success();
+    TRY(ofTarget(writeAll(to_, {buffer.get(), got}, offset)));
+    offset += got;
+    length -= got;
+  }
+  return success();
+}
+
+Status DataCopy::extent(uint64_t offset, uint64_t length) {
+  while (length > 0) {
+    if (!goOn_()) return Errno(EINTR);
+    const auto copied = copyRange(from_, offset, to_, offset, std::min<uint64_t>(length, kCopyChunk));
+    if (!copied.ok() && needsBounce(copied.error())) return throughMemory(offset, length);
+    TRY(copied);
+    // Some filesystems answer 0 for ranges they cannot copy; only reading tells the end of the file from that.
+    if (*copied == 0) return throughMemory(offset, length);
+    offset += *copied;
+    length -= *copied;
+  }
+  return success();
+}
+
+Status DataCopy::run(uint64_t size) {
   if (size == 0) return success();
-  FAULT_POINT("ioctl FICLONE");
-  if (::ioctl(to, FICLONE, from) == 0) return truncate(to, size);
+  if (cloneFile(from_, to_).ok()) return ofTarget(truncate(to_, size));
   uint64_t at = 0;
   while (at < size) {
-    const auto data = seek(from, at, SEEK_DATA);
+    const auto data = seek(from_, at, SEEK_DATA);
     if (data.failsWith(ENXIO)) break;  // nothing but a hole up to the end
     const uint64_t begin = data.ok() ? *data : at;
     if (begin >= size) break;
-    const auto hole = data.ok() ? seek(from, begin, SEEK_HOLE) : Result<uint64_t>(size);
+    const auto hole = data.ok() ? seek(from_, begin, SEEK_HOLE) : Result<uint64_t>(size);
     const uint64_t end = hole.ok() ? std::min(*hole, size) : size;
-    TRY(copyExtent(from, to, begin, end - begin, goOn));
+    TRY(extent(begin, end - begin));
     at = end;
   }
-  return truncate(to, size);
+  return ofTarget(truncate(to_, size));
 }
 
 }  // namespace unionfs::sys

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 
 #include "base/result.h"
 
@@ -24,8 +25,28 @@ Result<uint64_t> seek(int fd, uint64_t offset, int whence);
 // One copy_file_range(2); bytes copied, which may be fewer than asked.
 Result<size_t> copyRange(int from, uint64_t fromOffset, int to, uint64_t toOffset, size_t length);
 
-// Gives `to` (empty) the first `size` bytes of `from` and its holes: by reflink where the filesystem can, else by
-// copy_file_range, else by reading and writing. `goOn` is asked between chunks; when it says no: EINTR.
-Status copyData(int from, int to, uint64_t size, const std::function<bool()>& goOn);
+// Gives a file (empty) the first bytes of another and its holes: by reflink where the filesystem can, else by
+// copy_file_range, else by reading and writing.
+class DataCopy {
+ public:
+  // `goOn` is asked between chunks; when it says no: EINTR.
+  DataCopy(int from, int to, std::function<bool()> goOn) : from_(from), to_(to), goOn_(std::move(goOn)) {}
+
+  Status run(uint64_t size);
+  // After a failure: whether it was the target's.
+  [[nodiscard]] bool targetFailed() const { return targetFailed_; }
+
+ private:
+  Status extent(uint64_t offset, uint64_t length);
+  Status throughMemory(uint64_t offset, uint64_t length);
+  Status ofTarget(Status status) {
+    targetFailed_ = !status.ok();
+    return status;
+  }
+
+  int from_, to_;
+  std::function<bool()> goOn_;
+  bool targetFailed_ = false;
+};
 
 }  // namespace unionfs::sys

@@ -1,11 +1,14 @@
 #include "sys/io.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
 
+#include "sys/fault.h"
 #include "sys/open.h"
 #include "sys/stat.h"
 #include "testing/layer_fixture.h"
@@ -47,7 +50,7 @@ TEST("a copy has the data, and holes where the original has them") {
   put(from, "begin", 0);
   put(from, "middle", 8 * kMiB);
   EXPECT_EQ(::ftruncate(from.get(), 16 * kMiB), 0);
-  EXPECT(sys::copyData(from.get(), to.get(), 16 * kMiB, kGoOn).ok());
+  EXPECT(sys::DataCopy(from.get(), to.get(), kGoOn).run(16 * kMiB).ok());
   EXPECT_EQ(statOf(to).size, 16 * kMiB);
   EXPECT_EQ(get(to, 0, 5), "begin");
   EXPECT_EQ(get(to, 8 * kMiB, 6), "middle");
@@ -60,11 +63,11 @@ TEST("a copy may be shorter than its original, or longer than what is left of it
   const Fd from = fileIn(temp.path().string(), "from"), shorter = fileIn(temp.path().string(), "shorter"),
            longer = fileIn(temp.path().string(), "longer"), empty = fileIn(temp.path().string(), "empty");
   put(from, "0123456789", 0);
-  EXPECT(sys::copyData(from.get(), shorter.get(), 4, kGoOn).ok());
+  EXPECT(sys::DataCopy(from.get(), shorter.get(), kGoOn).run(4).ok());
   EXPECT_EQ(get(shorter, 0, 100), "0123");
-  EXPECT(sys::copyData(from.get(), longer.get(), 12, kGoOn).ok());
+  EXPECT(sys::DataCopy(from.get(), longer.get(), kGoOn).run(12).ok());
   EXPECT_EQ(get(longer, 0, 100), std::string("0123456789\0\0", 12));
-  EXPECT(sys::copyData(from.get(), empty.get(), 0, kGoOn).ok());
+  EXPECT(sys::DataCopy(from.get(), empty.get(), kGoOn).run(0).ok());
   EXPECT_EQ(statOf(empty).size, 0U);
 }
 
@@ -72,7 +75,7 @@ TEST("a file of holes alone is copied without a byte") {
   const TempDir temp;
   const Fd from = fileIn(temp.path().string(), "from"), to = fileIn(temp.path().string(), "to");
   EXPECT_EQ(::ftruncate(from.get(), 4 * kMiB), 0);
-  EXPECT(sys::copyData(from.get(), to.get(), 4 * kMiB, kGoOn).ok());
+  EXPECT(sys::DataCopy(from.get(), to.get(), kGoOn).run(4 * kMiB).ok());
   EXPECT_EQ(statOf(to).size, 4 * kMiB);
   EXPECT_EQ(statOf(to).blocks, 0U);
 }
@@ -81,7 +84,7 @@ TEST("a copy stops between chunks when nobody waits for it") {
   const TempDir temp;
   const Fd from = fileIn(temp.path().string(), "from"), to = fileIn(temp.path().string(), "to");
   put(from, std::string(64 << 10, 'x'), 0);
-  EXPECT(sys::copyData(from.get(), to.get(), 64 << 10, [] { return false; }).failsWith(EINTR));
+  EXPECT(sys::DataCopy(from.get(), to.get(), [] { return false; }).run(64 << 10).failsWith(EINTR));
 }
 
 TEST("data is copied from one filesystem to another") {
@@ -94,7 +97,7 @@ TEST("data is copied from one filesystem to another") {
     put(from, text, 0);
     put(from, "far", 8 * kMiB);
     const uint64_t size = 8 * kMiB + 3;
-    EXPECT(sys::copyData(from.get(), to.get(), size, kGoOn).ok());
+    EXPECT(sys::DataCopy(from.get(), to.get(), kGoOn).run(size).ok());
     EXPECT_EQ(statOf(to).size, size);
     EXPECT(get(to, 0, text.size()) == text);
     EXPECT_EQ(get(to, 8 * kMiB, 3), "far");
@@ -114,6 +117,24 @@ TEST("a read stops at the end of the file, a write to a full disk says so") {
   if (!full.ok()) SKIP("needs /dev/full");
   const std::byte byte{1};
   EXPECT(sys::writeAt(full->get(), {&byte, 1}, 0).failsWith(ENOSPC));
+}
+
+TEST("what stopped a copy is told, not taken for a full disk") {
+  const TempDir temp;
+  const Fd from = fileIn(temp.path().string(), "from"), to = fileIn(temp.path().string(), "to");
+  put(from, std::string(2 * kMiB, 'x'), 0);
+  rlimit before{};
+  EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit tight{kMiB + kMiB / 2, before.rlim_max};
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  // The second changing call is copy_file_range, after the one for clones; refused, it leaves the rest to reading and writing.
+  fault::arm({.effect = fault::Effect::fail, .at = 2, .error = EXDEV});
+  const Status copied = sys::DataCopy(from.get(), to.get(), kGoOn).run(2 * kMiB);
+  fault::disarm();
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  EXPECT(copied.ok() || copied.failsWith(EFBIG));  // ok where files can be cloned
 }
 
 }  // namespace

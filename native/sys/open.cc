@@ -36,11 +36,13 @@ std::string procPath(At at) {
 }
 
 Result<Fd> open(At at, int flags, mode_t mode) {
+  READ_FAULT_POINT("openat");
   if (at.isSelf()) return owned(retryOpen(AT_FDCWD, procPath(at).c_str(), (flags & ~O_NOFOLLOW) | O_CLOEXEC, mode));
   return owned(retryOpen(at.dir, at.name, flags | O_NOFOLLOW | O_CLOEXEC, mode));
 }
 
 Result<Fd> openBeneath(int root, const char* path, int flags) {
+  READ_FAULT_POINT("openat2");
   open_how how{};
   how.flags = static_cast<uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;

@@ -40,6 +40,7 @@ Stat statOf(const struct statx& x) {
 }  // namespace
 
 Result<Stat> stat(At at) {
+  READ_FAULT_POINT("statx");
   struct statx x {};
   const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (at.isSelf() ? AT_EMPTY_PATH : 0);
   constexpr unsigned kMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
@@ -63,7 +64,12 @@ Result<FsStat> statFs(int fd) {
   return out;
 }
 
-bool exists(At at) { return ::faccessat(at.dir, at.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+Result<bool> exists(At at) {
+  READ_FAULT_POINT("faccessat");
+  if (::faccessat(at.dir, at.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  const Errno error = Errno::last();
+  return meansAbsent(error) ? Result<bool>(false) : error;
+}
 
 Result<uint32_t> getFlags(int fd) {
   int flags = 0;

@@ -48,8 +48,8 @@ struct FsStat {
 };
 Result<FsStat> statFs(int fd);
 
-// Effective right to use the file (access(2) with AT_EACCESS), for probing only.
-bool exists(At at);
+// Whether the name is there, which costs less than a stat. Never follows a symlink.
+Result<bool> exists(At at);
 
 // FS_IOC_GETFLAGS / FS_IOC_SETFLAGS on an open file.
 Result<uint32_t> getFlags(int fd);

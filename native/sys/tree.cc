@@ -59,6 +59,7 @@ Status rename(At from, At to, unsigned flags) {
 }
 
 Result<std::string> readlink(At at) {
+  READ_FAULT_POINT("readlinkat");
   std::string target(PATH_MAX, '\0');
   const ssize_t size = ::readlinkat(at.dir, at.name, target.data(), target.size());
   if (size < 0) return Errno::last();

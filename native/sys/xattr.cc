@@ -77,10 +77,12 @@ Result<std::string> fetch(Fill&& fill) {
 }  // namespace
 
 Result<std::string> getXattr(At at, const char* name) {
+  READ_FAULT_POINT("getxattr");
   return fetch([&](char* into, size_t size) { return getInto(at, name, into, size); });
 }
 
 Result<std::string> listXattr(At at) {
+  READ_FAULT_POINT("listxattr");
   auto names = fetch([&](char* into, size_t size) { return listInto(at, into, size); });
   if (!names.ok() && meansUnsupported(names.error())) return std::string();
   return names;

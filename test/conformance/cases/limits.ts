@@ -48,6 +48,25 @@ f.it('a full upper answers ENOSPC, keeps what it has, and works again after remo
   assert.equal(text(fx.path('small')), 'fits')
 })
 
+f.it('a full upper takes a new name right after one was removed, whatever makes it', { own: { upperSize: '1m,nr_inodes=60' }, needs: ['union'], lower: { low: 'x' } }, (fx) => {
+  let made = 0
+  while (errnoOf(() => { put(fx.path(`f${made}`), '') }) === undefined) made++
+  assert.ok(made > 20)
+  const makers: ((at: string) => unknown)[] = [
+    (at) => { put(at, '') }, (at) => posix.mkdir(at), (at) => posix.symlink('t', at), (at) => posix.mknod(at, 0o10600),
+  ]
+  const last = fx.path(`f${made - 1}`)
+  for (let i = 0; i < 200; i++) {
+    if (i % makers.length === 2) rmdir(last)
+    else unlink(last)
+    makers[i % makers.length]?.(last)
+  }
+  unlink(fx.path('f0'))
+  posix.chmod(fx.path('low'), 0o600)
+  unlink(fx.path('f1'))
+  unlink(fx.path('low'))
+})
+
 f.it('a copy-up that does not fit is ENOSPC and leaves the file as it was', { needs: ['union'], own: { upperSize: '512k' }, lower: { big: file(Buffer.alloc(2 << 20, 7)), small: 'x' } }, (fx) => {
   const code = errnoOf(() => {
     withFd(fx.path('big'), O.RDWR, (fd) => {
@@ -59,6 +78,13 @@ f.it('a copy-up that does not fit is ENOSPC and leaves the file as it was', { ne
   assert.equal(lstat(fx.path('big')).size, BigInt(2 << 20))
   append(fx.path('small'), 'y')
   assert.equal(text(fx.path('small')), 'xy')
+})
+
+f.it('O_TRUNC of a lower file takes no room in the upper for what it cuts off', { own: { upperSize: '512k' }, needs: ['union'], lower: { a: file(Buffer.alloc(2 << 20, 7)), b: file(Buffer.alloc(2 << 20, 7)) } }, (fx) => {
+  withFd(fx.path('a'), O.WRONLY | O.TRUNC, (fd) => { posix.pwrite(fd, 'new', 0) })
+  assert.equal(text(fx.path('a')), 'new')
+  withFd(fx.path('b'), O.RDONLY | O.TRUNC, (fd) => { assert.equal(posix.statx(fd).size, 0n) })
+  assert.equal(lstat(fx.path('b')).size, 0n)
 })
 
 f.it('what fsync acknowledged is in the upper even if the upper fills up afterwards', { own: { upperSize: '1m' }, lower: { a: '' } }, (fx) => {
