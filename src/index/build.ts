@@ -5,8 +5,10 @@
 import { loadAddon } from '../engine/addon.js'
 import type { LayerFacts, NativeWalk, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
+import { BuildingMark } from './building.js'
 import { decodeEntry, encodeEntry, type LayerEntry, type Seal } from './entry.js'
 import { buildingKey, digest128, hashing, layerKey, newSlot, placeOf, slotKey } from './keys.js'
+import { patience } from './patience.js'
 import { withIndex, type Put } from './store.js'
 
 export interface BuildProgress {
@@ -32,13 +34,17 @@ export interface BuildResult {
   readonly digest?: string
 }
 
-export const patience = 10_000 // of a command that waits for the database
 // So much is collected before the database is opened: each window costs some milliseconds and a file.
 const windowBytes = 8 << 20
 const parallelWalks = 3 // of the four threads libuv has: the database needs one
 
 export async function buildLayer(dir: string, path: string, options: BuildOptions): Promise<BuildResult> {
-  const walk = loadAddon().walkLayer(path, { full: options.seal, contents: options.seal })
+  return recordLayer(dir, loadAddon().walkLayer(path, { full: options.seal, contents: options.seal }), options)
+}
+
+// Takes what the walk finds.
+export async function recordLayer(dir: string, walk: NativeWalk, options: BuildOptions): Promise<BuildResult> {
+  const { path } = walk.facts
   const place = placeOf(await hashing(), walk.facts)
   if (place === undefined) {
     throw new UnionfsError('INDEX', `${path}: its filesystem keeps no birth times, so the directory could not be recognised later`, { path })
@@ -61,9 +67,9 @@ export async function buildLayer(dir: string, path: string, options: BuildOption
 
 class Builder {
   readonly #slot = newSlot()
+  readonly #mark: BuildingMark
   #waiting: Put[] = []
   #waitingBytes = 0
-  #written = false
   #writing: Promise<void> = Promise.resolve()
   #directories = 0
   #files = 0
@@ -77,10 +83,25 @@ class Builder {
     private readonly place: string,
     private readonly walk: NativeWalk,
     private readonly options: BuildOptions,
-  ) {}
+  ) {
+    this.#mark = new BuildingMark(dir, this.#slot)
+  }
 
   async run(): Promise<BuildResult> {
+    this.#mark.startRenewing((renew) => {
+      this.#writing = this.#writing.then(renew)
+      this.#writing.catch(() => undefined) // told by whoever writes next, and at the end
+    })
+    try {
+      return await this.#run()
+    } finally {
+      this.#mark.stopRenewing()
+    }
+  }
+
+  async #run(): Promise<BuildResult> {
     await Promise.all(Array.from({ length: parallelWalks }, () => this.#work()))
+    this.#mark.stopRenewing()
     await this.#writing
     this.#checkInterrupted()
     const seal = this.options.seal ? await this.#makeSeal() : undefined
@@ -110,7 +131,7 @@ class Builder {
 
   async removeTraces(): Promise<void> {
     await this.#writing.catch(() => undefined) // that failure is the one being reported
-    if (!this.#written) return
+    if (!this.#mark.isSet) return
     await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => window.clearSlot(this.#slot))
   }
 
@@ -155,11 +176,9 @@ class Builder {
     const puts = this.#waiting
     this.#waiting = []
     this.#waitingBytes = 0
-    this.#writing = this.#writing.then(() => {
-      this.#written = true
-      const builder = Buffer.from(JSON.stringify({ pid: process.pid, at: Date.now() }))
-      return withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => window.put([[buildingKey(this.#slot), builder], ...puts]))
-    })
+    this.#writing = this.#writing.then(() =>
+      withIndex(this.dir, { write: true, patienceMilliseconds: patience }, async (window) => window.put([await this.#mark.renewal(window), ...puts])),
+    )
     return this.#writing
   }
 
@@ -183,6 +202,7 @@ class Builder {
   async #finish(entry: LayerEntry): Promise<void> {
     const hash = await hashing()
     await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, async (window) => {
+      await this.#mark.check(window)
       const before = await window.get(layerKey(this.place))
       await window.put([...this.#waiting, [layerKey(this.place), encodeEntry(hash, entry)]], [buildingKey(this.#slot)])
       const old = before === undefined ? undefined : decodeEntry(hash, before)

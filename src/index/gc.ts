@@ -1,27 +1,26 @@
 // gc - removes from the path index what nobody can use any more, and then what was used longest ago.
+import { loadAddon } from '../engine/addon.js'
+import { UnionfsError } from '../errors.js'
+import { showsLife } from './building.js'
 import { decodeEntry } from './entry.js'
-import { hashing, layerKey } from './keys.js'
+import { hashing, layerKey, layerRange, placeOf } from './keys.js'
+import { patience } from './patience.js'
 import { knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
 import { dropIndex, withIndex, type IndexWindow } from './store.js'
-import { loadAddon } from '../engine/addon.js'
-import { placeOf } from './keys.js'
-import { patience } from './build.js'
-import { UnionfsError } from '../errors.js'
 
 export interface GcResult {
   readonly removed: readonly { readonly path: string; readonly reason: 'gone' | 'size' }[]
   readonly slots: number // left over from programs that were killed
+  readonly damaged: number // entries of layers that cannot be read; what they named goes with them
   readonly bytesBefore: number
   readonly bytesAfter: number
 }
 
-// A builder writes at least this often, or has ended.
-const builderSilence = 10 * 60_000
-
 export async function collectGarbage(dir: string, maxBytes: number): Promise<GcResult> {
   const bytesBefore = sizeOnDisk(dir)
   const removed: { path: string; reason: 'gone' | 'size' }[] = []
-  const slots = await withIndex(dir, { write: true, patienceMilliseconds: patience }, async (window) => {
+  const { slots, damaged } = await withIndex(dir, { write: true, patienceMilliseconds: patience }, async (window) => {
+    const unreadable = await removeUnreadable(window)
     const known = await knownLayers(window)
     for (const layer of known.filter(({ state }) => state === 'gone')) {
       await removeLayer(window, layer)
@@ -38,9 +37,9 @@ export async function collectGarbage(dir: string, maxBytes: number): Promise<GcR
       removed.push({ path: victim.entry.path, reason: 'size' })
       await window.compact()
     }
-    return abandoned
+    return { slots: abandoned, damaged: unreadable }
   })
-  return { removed, slots, bytesBefore, bytesAfter: sizeOnDisk(dir) }
+  return { removed, slots, damaged, bytesBefore, bytesAfter: sizeOnDisk(dir) }
 }
 
 // Without paths: everything.
@@ -71,18 +70,24 @@ async function removeLayer(window: IndexWindow, { place, entry }: Pick<KnownLaye
   await window.clearSlot(entry.slot)
 }
 
+// No layer is recognised by them, and the next record of the layer would replace them.
+async function removeUnreadable(window: IndexWindow): Promise<number> {
+  const hash = await hashing()
+  const unreadable: Buffer[] = []
+  for await (const chunk of window.entries(layerRange)) {
+    for (const [key, value] of chunk) if (decodeEntry(hash, value) === undefined) unreadable.push(key)
+  }
+  if (unreadable.length > 0) await window.put([], unreadable)
+  return unreadable.length
+}
+
 async function removeAbandoned(window: IndexWindow, used: ReadonlySet<string>): Promise<number> {
-  const alive = new Set<string>()
-  for (const [slot, builder] of await window.building()) {
-    const { at } = JSON.parse(builder.toString('utf8')) as { at: number }
-    if (Date.now() - at < builderSilence) alive.add(slot)
-    else if (!used.has(slot)) await window.clearSlot(slot)
+  const abandoned = await window.slots()
+  for (const [slot, mark] of await window.building()) {
+    if (showsLife(mark)) abandoned.delete(slot)
+    else abandoned.add(slot)
   }
-  let count = 0
-  for (const slot of await window.slots()) {
-    if (used.has(slot) || alive.has(slot)) continue
-    await window.clearSlot(slot)
-    count++
-  }
-  return count
+  for (const slot of used) abandoned.delete(slot)
+  for (const slot of abandoned) await window.clearSlot(slot)
+  return abandoned.size
 }

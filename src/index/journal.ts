@@ -8,15 +8,17 @@ import { decodeEntry, encodeEntry, isSealed, type LayerEntry } from './entry.js'
 import type { FedLayer } from './feed.js'
 import { hashing, layerKey, newSlot, slotKey } from './keys.js'
 import { sizeOnDisk } from './status.js'
-import { withIndex, type IndexWindow, type Put } from './store.js'
+import { IndexError, withIndex, type IndexWindow, type Put } from './store.js'
 
 const patience = 3_000 // an unmount waits no longer for other processes
 const writeAbove = 1 << 20 // bytes that are written before the end of the mount
+const keptForLater = 16 << 20 // bytes that wait while other processes have the database
 
 export class Journal {
   #waiting: LearnedRecord[] = []
   #bytes = 0
   #broken = false
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly native: NativeRecords,
@@ -26,23 +28,37 @@ export class Journal {
   ) {}
 
   // Takes what the engine learned; writes it when it is much, or `all` is asked for. Never throws.
-  async collect(all: boolean): Promise<void> {
+  collect(all: boolean): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#collect(all))
+    return this.#turn
+  }
+
+  async #collect(all: boolean): Promise<void> {
     for (const learned of this.native.takeLearned() ?? []) {
       this.#waiting.push(learned)
       this.#bytes += learned.record.length
     }
-    if (this.#waiting.length === 0 || this.#broken || (!all && this.#bytes < writeAbove)) return
-    const taken = this.#waiting
-    this.#waiting = []
-    this.#bytes = 0
+    if (this.#broken) this.#clear()
+    if (this.#waiting.length === 0 || (!all && this.#bytes < writeAbove)) return
     try {
       if (isFull(this.dir)) throw new Error('the index has its full size; `unionfs index gc` makes room')
-      await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => this.#write(window, taken))
-      this.logger.log('debug', 'path index: learned directories kept', { directories: taken.length })
+      await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => this.#write(window, this.#waiting))
+      this.logger.log('debug', 'path index: learned directories kept', { directories: this.#waiting.length })
+      this.#clear()
     } catch (error) {
+      if (!all && error instanceof IndexError && error.trouble === 'busy' && this.#bytes <= keptForLater) {
+        this.logger.log('debug', 'path index: in use by another process; tried again later', { directories: this.#waiting.length })
+        return
+      }
       this.#broken = true // once is enough to know, and to say
+      this.#clear()
       this.logger.log('warn', 'what was learned of the layers is not kept', { reason: messageOf(error) })
     }
+  }
+
+  #clear(): void {
+    this.#waiting = []
+    this.#bytes = 0
   }
 
   async #write(window: IndexWindow, learned: readonly LearnedRecord[]): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { loadAddon } from '../engine/addon.js'
 import { decodeEntry, isSealed, type LayerEntry } from './entry.js'
 import { hashing, layerRange, placeInKey, placeOf } from './keys.js'
-import { patience } from './build.js'
+import { patience } from './patience.js'
 import { withIndex, type IndexWindow } from './store.js'
 
 // there: the layer is where it was seen last. changed: sealed, and its root is no longer what was sealed.

@@ -2,7 +2,7 @@
 import { loadAddon } from '../engine/addon.js'
 import type { NativeAddon, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
-import { patience } from './build.js'
+import { patience } from './patience.js'
 import { hashing, pathInKey, placeOf, slotRange } from './keys.js'
 import { knownLayers, type KnownLayer } from './status.js'
 import { withIndex, type IndexWindow } from './store.js'

@@ -17,6 +17,7 @@ const endTimeout = 10_000
 const usualEnd = 1_000 // a daemon that nobody needs any more is gone long before
 const heldPatience = 250 // for namespaces that come and go, as `doctor` makes one
 const pollInterval = 10
+const mostLinks = 40 // as the kernel
 
 // held: other mounts, mount namespaces or open files still use the filesystem, and its daemon serves them.
 export type UnmountResult =
@@ -89,20 +90,36 @@ async function notMounted(mountpoint: string, entry: MountEntry | undefined): Pr
 
 // The mount point that a person means, by the mount table first: a path that is one is not looked at.
 export function findMountpoint(path: string, table: readonly MountEntry[], cwd = process.cwd()): string {
-  const absolute = resolve(cwd, path)
-  if (isMountpoint(absolute, table)) return absolute
-  const parent = realDirectory(dirname(absolute))
-  const direct = absolute === '/' ? '/' : join(parent, basename(absolute))
-  if (isMountpoint(direct, table)) return direct
+  let absolute = resolve(cwd, path)
+  for (let links = 0; links <= mostLinks; links++) {
+    if (isMountpoint(absolute, table)) return absolute
+    const parent = realDirectory(dirname(absolute))
+    const direct = absolute === '/' ? '/' : join(parent, basename(absolute))
+    if (isMountpoint(direct, table)) return direct
+    const target = linkTarget(direct)
+    if (target === undefined) return direct
+    absolute = resolve(parent, target)
+  }
+  throw linksInACircle(resolve(cwd, path))
+}
+
+// Undefined: no symlink.
+function linkTarget(path: string): string | undefined {
   try {
-    return findMountpoint(resolve(parent, readlinkSync(direct)), table)
+    return readlinkSync(path)
   } catch (error) {
-    if (errnoOf(error) === 'EINVAL') return direct // no symlink
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') {
-      throw new UnionfsError('NOT_MOUNTED', `${direct} does not exist`, { path: direct, remedy: '`unionfs status` lists the mounts', cause: error })
+    const errno = errnoOf(error)
+    if (errno === 'EINVAL') return undefined
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+      throw new UnionfsError('NOT_MOUNTED', `${path} does not exist`, { path, remedy: '`unionfs status` lists the mounts', cause: error })
     }
+    if (errno === 'ELOOP') throw linksInACircle(path)
     throw error
   }
+}
+
+function linksInACircle(path: string): UnionfsError {
+  return new UnionfsError('NOT_MOUNTED', `${path}: its symbolic links go in a circle (ELOOP)`, { errno: 'ELOOP', path, remedy: 'correct the links' })
 }
 
 export async function findRecord(entry: MountEntry): Promise<MountRecord | undefined> {

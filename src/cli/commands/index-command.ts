@@ -84,6 +84,7 @@ async function gc(context: Context, args: Arguments, dir: string): Promise<numbe
     return exitCodes.ok
   }
   for (const { path, reason } of result.removed) context.output.out(`removed ${path} (${reason === 'gone' ? 'gone' : 'the index was too large'})`)
+  if (result.damaged > 0) context.output.out(`removed ${result.damaged} damaged entries`)
   if (result.slots > 0) context.output.out(`removed ${result.slots} leftovers of interrupted commands`)
   context.output.out(`${formatBytes(result.bytesBefore)} -> ${formatBytes(result.bytesAfter)}`)
   return exitCodes.ok

@@ -1,0 +1,2 @@
+// patience - how long a command waits for the database, in milliseconds.
+export const patience = 10_000
