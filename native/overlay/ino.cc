@@ -44,6 +44,7 @@ std::optional<uint64_t> originIno(OverlayState& state, Inode& dir, const CName& 
 }  // namespace
 
 uint64_t composeIno(const OverlayState& state, LayerIndex layer, uint64_t realIno) {
+  if (state.options.shortInos) return realIno & 0xffff'ffffU;
   if (state.stack->filesystems() == 1) return realIno;
   const uint64_t filesystem = state.stack->layer(layer).filesystem() + 1;
   if (realIno >> kFilesystemShift == 0) return filesystem << kFilesystemShift | realIno;

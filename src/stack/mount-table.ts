@@ -3,6 +3,12 @@ import { readFileSync } from 'node:fs'
 
 // Of our own mounts, as the kernel shows it.
 export const mountType = 'fuse.unionfs'
+// And of those we make under another program's name, whose own mounts have it, too.
+export const standInType = 'fuse.fuse-overlayfs'
+
+export function mayBeOurs(type: string): boolean {
+  return type === mountType || type === standInType
+}
 
 export interface MountEntry {
   readonly id: number
