@@ -25,6 +25,7 @@ sh "$here/configure.sh" "$base" "$driver" "$user"
 export CONTAINERS_STORAGE_CONF="$base/storage.conf" CONTAINERS_CONF="$base/containers.conf" BASE="$base" DRIVER="$driver" FLOWS="$here"
 # What is asked of a registry is a mistake.
 export CONTAINERS_REGISTRIES_CONF="$base/registries.conf"
+export UNIONFS_INDEX="${UNIONFS_INDEX:-$base/index}"
 export TMPDIR="$base/tmp" HOME="$base/home" XDG_RUNTIME_DIR="$base/x"
 [ "$user" = rootless ] || exec sh "$here/$flow" "$@"
 
