@@ -41,6 +41,18 @@ class Fields {
     return 0;
   }
 
+  std::vector<bool> flags(const char* name) {
+    std::vector<bool> result;
+    const Napi::Value value = object_.Get(name);
+    if (!value.IsArray()) {
+      wrong(name, "an array of booleans");
+      return result;
+    }
+    const auto array = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) result.push_back(array.Get(i).ToBoolean().Value());
+    return result;
+  }
+
   // ONDISK, PRESENTED, COUNT of the first range, of the second, ...
   std::vector<IdRange> ranges(const char* name) {
     std::vector<IdRange> result;
@@ -138,6 +150,7 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
   Fields fields(env, value.As<Napi::Object>());
   MountRequest request;
   request.stack.lowers = fields.texts("lowers");
+  request.stack.ownersMapped = fields.flags("ownersMapped");
   request.stack.upper = fields.optionalText("upper");
   request.stack.workdir = fields.optionalText("workdir");
   request.mount.mountpoint = fields.text("mountpoint");

@@ -56,7 +56,8 @@ Attr attrOf(const OverlayState& state, Inode& inode, const sys::Stat& stat) {
     // A merged directory does not count its children: that would take reading it. Linux: ovl_getattr().
     attr.nlink = inode.dir->merged || state.options.staticNlink ? 1 : stat.nlink;
   }
-  state.options.owners.show(attr);
+  const bool shownAlready = state.stack->layer(inode.layer.load(std::memory_order_acquire)).ownersAreMapped();
+  if (!shownAlready) state.options.owners.show(attr);
   return attr;
 }
 

@@ -84,7 +84,7 @@ Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& n
     TRY_ASSIGN(Fd opened, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
     made = std::make_shared<const Fd>(std::move(opened));
     TRY(markOrigin(state, {source->get(), ""}, stat, lower, {made->get(), ""}));
-    TRY(copyMetadata({source->get(), ""}, stat, {made->get(), ""}));
+    TRY(copyMetadata({source->get(), ""}, stat, {made->get(), ""}, ownersToStore(state, lower)));
     TRY_ASSIGN(const FdRef target, dirFd(state, parent, kUpperLayer));
     const KeepTimes times(target->get());
     TRY(markImpure(state, parent));
@@ -188,7 +188,7 @@ Result<Staged> stageRegular(OverlayState& state, const Caller& caller, const Sou
   const auto fill = [&]() -> Status {
     TRY(fillRegular(state, caller, source, staged.file.get(), std::min(source.stat.size, extent.bytes)));
     TRY(markOrigin(state, source.place.at(), source.stat, source.layer, copy));
-    TRY(copyMetadata(source.place.at(), source.stat, copy));
+    TRY(copyMetadata(source.place.at(), source.stat, copy, ownersToStore(state, source.layer)));
     if (state.options.isVolatile) return success();
     aboutToBlock();
     return sys::fsync(staged.file.get(), false);
@@ -212,7 +212,7 @@ Result<Staged> stageSpecial(OverlayState& state, const Source& source) {
       TRY(sys::mknod(at, source.stat.mode & (S_IFMT | 0777U), source.stat.rdev));
     }
     TRY(markOrigin(state, source.place.at(), source.stat, source.layer, at));
-    TRY(copyMetadata(source.place.at(), source.stat, at));
+    TRY(copyMetadata(source.place.at(), source.stat, at, ownersToStore(state, source.layer)));
     TRY_ASSIGN(staged.file, sys::open(at, O_PATH));
     return success();
   };
@@ -364,7 +364,7 @@ Status copyUpRemovedDir(OverlayState& state, Inode& dir) {
   TRY(sys::mkdir(state.work().at(staged), 0700));
   const auto fill = [&]() -> Result<Fd> {
     TRY_ASSIGN(Fd made, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
-    TRY(copyMetadata({source->get(), ""}, stat, {made.get(), ""}));
+    TRY(copyMetadata({source->get(), ""}, stat, {made.get(), ""}, ownersToStore(state, dir.dir->layers.front())));
     return made;
   };
   auto made = fill();

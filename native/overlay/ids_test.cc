@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "layer/stack.h"
+#include "overlay/overlay.h"
 #include "testing/layer_fixture.h"
 #include "testing/merged_view.h"
 #include "testing/test.h"
@@ -124,6 +126,36 @@ TEST("what is made in a union with a mapping belongs to the stored owner, and to
   const auto nobodys = overlay->mkdir(Caller{.uid = 0, .gid = 0}, kRootNode, "other", 0755);
   REQUIRE(nobodys.ok());
   EXPECT_EQ(nobodys->attr.uid, kOverflow);
+}
+
+TEST("a lower whose mount maps owners already is shown as it is, and copied with the owners to store") {
+  if (::geteuid() != 0) SKIP("owners other than our own need root");
+  LayerFixture layers;
+  layers.lower("f = 1\nd/\nd/g = 1").upper("own = 1");
+  for (const char* name : {"f", "d", "d/g"}) REQUIRE(::lchown((layers.lowerPath() / name).c_str(), 1005, 2006) == 0);
+  StackError error;
+  auto stack = LayerStack::open(
+      {.lowers = {layers.lowerPath()}, .ownersMapped = {true}, .upper = layers.upperPath(), .workdir = layers.workPath()}, error);
+  REQUIRE(stack);
+  auto overlay = Overlay::open(stack, mapped());
+  REQUIRE(overlay.ok());
+  MergedView view(**overlay);
+  EXPECT_EQ(view.attr("f").uid, 1005U);
+  EXPECT_EQ(view.attr("own").uid, 1000U);
+  AttrChange change;
+  change.mode = 0600;
+  for (const char* name : {"f", "d/g"}) {
+    const auto changed = (*overlay)->setattr(Caller{.uid = 1000, .gid = 2000}, view.node(name), change);
+    REQUIRE(changed.ok());
+    EXPECT_EQ(changed->uid, 1005U);
+    EXPECT_EQ(changed->gid, 2006U);
+  }
+  for (const char* name : {"f", "d", "d/g"}) {
+    struct stat real {};
+    REQUIRE(::lstat((layers.upperPath() / name).c_str(), &real) == 0);
+    EXPECT_EQ(real.st_uid, 5U);
+    EXPECT_EQ(real.st_gid, 6U);
+  }
 }
 
 TEST("static link counts show 1 for every directory") {

@@ -14,10 +14,11 @@ constexpr const char* kCapability = "security.capability";
 
 bool mustBeCopied(std::string_view name) { return name.starts_with("security.") || name.starts_with("system.posix_acl_"); }
 
-Status copyXattr(At from, At to, const std::string& name) {
-  const auto value = sys::getXattr(from, name.c_str());
+Status copyXattr(At from, At to, const std::string& name, const Owners* owners = nullptr) {
+  auto value = sys::getXattr(from, name.c_str());
   if (value.failsWith(ENODATA)) return success();
   TRY(value);
+  if (owners != nullptr && namesOwners(name)) value = owners->storeAcl(std::move(*value));
   const auto set = sys::setXattr(to, name.c_str(), *value);
   if (!set.ok() && meansUnsupported(set.error()) && !mustBeCopied(name)) return success();
   return set;
@@ -37,15 +38,21 @@ Status forEachVisibleXattr(At from, Visit&& visit) {
 
 }  // namespace
 
-Status copyMetadata(At from, const sys::Stat& stat, At to) {
+const Owners* ownersToStore(const OverlayState& state, LayerIndex layer) {
+  const bool mapped = state.stack->layer(layer).ownersAreMapped();
+  return mapped && !state.options.owners.isIdentity() ? &state.options.owners : nullptr;
+}
+
+Status copyMetadata(At from, const sys::Stat& stat, At to, const Owners* owners) {
   bool hasCapability = false;
-  TRY(sys::chown(to, stat.uid, stat.gid));
+  const bool asShown = owners == nullptr;
+  TRY(sys::chown(to, asShown ? stat.uid : owners->users.stored(stat.uid), asShown ? stat.gid : owners->groups.stored(stat.gid)));
   TRY(forEachVisibleXattr(from, [&](const std::string& name) -> Status {
     if (name == kCapability) {
       hasCapability = true;
       return success();
     }
-    return copyXattr(from, to, name);
+    return copyXattr(from, to, name, owners);
   }));
   if (!S_ISLNK(stat.mode)) TRY(sys::chmod(to, stat.mode & 07777U));
   if (hasCapability) TRY(copyXattr(from, to, kCapability));

@@ -61,6 +61,6 @@ import_small() {
   for applet in sh ls cat rm mkdir mv cp touch ln chmod chown stat find mount id echo sleep true rmdir wget httpd tar grep; do ln -s busybox "$root/bin/$applet"; done
   echo root:x:0:0:root:/:/bin/sh >"$root/etc/passwd"
   for file in one two sub/three sub/deep/four gone/five; do echo "$file" >"$root/data/$file"; done
-  tar -C "$root" -cf - . | podman import -q - localhost/small
+  tar -C "$root" --owner 0 --group 0 -cf - . | podman import -q - localhost/small
   rm -rf "$root"
 }

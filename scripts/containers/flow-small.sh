@@ -40,6 +40,8 @@ C /data/moved
 C /data/sub
 D /data/sub/new
 D /data/two'
+# The kernel driver reads its upper, where a directory that was made again says nothing of what it hides.
+if [ "$DRIVER" = kernel ]; then wanted=$(echo "$wanted" | sed -e '/^C .data.sub$/d' -e 's,^D /data/sub/new$,D /data/sub,'); fi
 same 'podman diff' "$wanted" "$(podman diff one | grep ' /data' | sort)"
 check 'podman commit' podman commit -q one localhost/committed
 same 'the committed image holds what the container held' "$(podman exec one find /data -exec stat -c '%n %F %a %s' {} + | sort)" \

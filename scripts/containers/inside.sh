@@ -27,17 +27,16 @@ export CONTAINERS_STORAGE_CONF="$base/storage.conf" CONTAINERS_CONF="$base/conta
 export CONTAINERS_REGISTRIES_CONF="$base/registries.conf"
 export UNIONFS_INDEX="${UNIONFS_INDEX:-$base/index}"
 export TMPDIR="$base/tmp" HOME="$base/home" XDG_RUNTIME_DIR="$base/x"
-[ "$user" = rootless ] || exec sh "$here/$flow" "$@"
-
-# An ordinary user with subordinate ids, known in here only.
+# An ordinary user with subordinate ids, known in here only; and those --userns=auto hands out.
 cp /etc/passwd "$base/passwd" && cp /etc/group "$base/group"
 echo "unionct:x:4242:4242::$base/home:/bin/sh" >>"$base/passwd"
 echo "unionct:x:4242:" >>"$base/group"
 for file in passwd group; do mount --bind "$base/$file" "/etc/$file"; done
 for file in subuid subgid; do
-  echo "unionct:100000:65536" >"$base/$file"
+  printf 'unionct:100000:65536\ncontainers:400000:131072\n' >"$base/$file"
   [ -e "/etc/$file" ] || : >"/etc/$file"
   mount --bind "$base/$file" "/etc/$file"
 done
+[ "$user" = rootless ] || exec sh "$here/$flow" "$@"
 chown -R 4242:4242 "$base/home" "$base/tmp" "$base/x" "$base/s" "$base/r"
 exec setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all sh "$here/$flow" "$@"

@@ -21,6 +21,10 @@ export async function serve({ output, inDaemon }: Context, stack: StackDefinitio
   process.on('uncaughtException', (error) => {
     logger.log('error', 'fault in the control plane', { reason: error.message, stack: error.stack })
   })
+  // Without a listener, node would open a debugging port. Other overlays print figures at it.
+  process.on('SIGUSR1', () => {
+    logger.log('info', 'asked for figures', { ...mount.native.stats().overlay })
+  })
   await serveUntilEnd(mount, gate, logger)
   return exitCodes.ok
 }

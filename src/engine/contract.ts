@@ -103,6 +103,7 @@ export interface NativeMountOptions {
   readonly timeout: number // seconds the kernel may remember names and attributes; negative: for ever
   readonly uidRanges: readonly number[] // ONDISK, PRESENTED, COUNT of each range
   readonly gidRanges: readonly number[]
+  readonly ownersMapped: readonly boolean[] // of each lower: it lies on an idmapped mount; empty: of none
   readonly squashUid?: number
   readonly squashGid?: number
   readonly overflowUid: number // for what no range has

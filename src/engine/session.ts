@@ -5,6 +5,7 @@ import { UnionfsError } from '../errors.js'
 import type { Logger } from '../log/logger.js'
 import { forwardRecords } from '../log/native-bridge.js'
 import { oldestKernel } from '../stack/kernel.js'
+import { onIdmappedMounts } from '../stack/layer.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { loadAddon } from './addon.js'
 import type { NativeError, NativeLogRecord, NativeMount, NativeMountOptions, NativePaths } from './contract.js'
@@ -66,7 +67,7 @@ function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: L
     io: options.io,
     volatile: options.volatile,
     ...rightsOf(options),
-    ...viewOf(options.view ?? {}),
+    ...viewOf(options.view ?? {}, stack),
     maxThreads: options.threads,
     fdBudget: descriptorBudget(),
     recordBytes: options.recordBytes ?? 0,
@@ -74,7 +75,7 @@ function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: L
   }
 }
 
-function viewOf(view: ViewOptions): Pick<NativeMountOptions, 'source' | 'subtype' | 'exec' | 'marksVolatile' | 'writeback' | 'acl' | 'xattrs' | 'timeout' | 'uidRanges' | 'gidRanges' | 'squashUid' | 'squashGid' | 'overflowUid' | 'overflowGid' | 'staticNlink' | 'shortInos'> {
+function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOptions, 'source' | 'subtype' | 'exec' | 'marksVolatile' | 'writeback' | 'acl' | 'xattrs' | 'timeout' | 'uidRanges' | 'gidRanges' | 'ownersMapped' | 'squashUid' | 'squashGid' | 'overflowUid' | 'overflowGid' | 'staticNlink' | 'shortInos'> {
   return {
     source: view.source ?? 'unionfs',
     subtype: view.subtype ?? 'unionfs',
@@ -86,6 +87,8 @@ function viewOf(view: ViewOptions): Pick<NativeMountOptions, 'source' | 'subtype
     timeout: view.timeoutSeconds ?? -1,
     uidRanges: view.uidRanges ?? [],
     gidRanges: view.gidRanges ?? [],
+    // Without a mapping of ours nobody asks.
+    ownersMapped: [...(view.uidRanges ?? []), ...(view.gidRanges ?? [])].length === 0 ? [] : onIdmappedMounts(stack.lowers),
     ...(view.squashUid === undefined ? {} : { squashUid: view.squashUid }),
     ...(view.squashGid === undefined ? {} : { squashGid: view.squashGid }),
     overflowUid: overflowId('uid'),

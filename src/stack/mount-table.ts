@@ -17,6 +17,7 @@ export interface MountEntry {
   readonly root: string // the directory of the filesystem that is mounted
   readonly mountpoint: string
   readonly readOnly: boolean // of the mount or of its filesystem
+  readonly idmapped: boolean
   readonly type: string
   readonly source: string
 }
@@ -36,6 +37,7 @@ export function parseMountinfo(text: string): MountEntry[] {
       root: unescapeField(root),
       mountpoint: unescapeField(mountpoint),
       readOnly: hasOption(options, 'ro') || hasOption(superOptions, 'ro'),
+      idmapped: hasOption(options, 'idmapped'),
       type: fields[dash + 1] ?? '',
       source: unescapeField(fields[dash + 2] ?? ''),
     })
