@@ -8,13 +8,17 @@ DESTDIR ?=
 VARIANT ?= release
 JOBS    ?= $(shell nproc)
 LIBDIR  := $(DESTDIR)$(PREFIX)/lib/unionfs
+# Where mount(8) looks for its helpers.
+SBINDIR ?= /sbin
+# STAND_IN=1: also under the name fuse-overlayfs, which container engines look for in PATH.
+STAND_IN ?=
 
 .PHONY: help build native ts demo test test-addon lint docs soak fuzz bench install uninstall format clean test-deps
 help:
 	@echo 'make build    the command, at dist/bin/unionfs'
 	@echo 'make demo     builds, mounts a sample stack, changes it, shows what happened (root)'
 	@echo 'make test     everything that is checked before a change lands (root)'
-	@echo 'make install  PREFIX=/usr/local DESTDIR='
+	@echo 'make install  PREFIX=/usr/local DESTDIR= SBINDIR=/sbin STAND_IN= (1: also as fuse-overlayfs)'
 	@echo 'make lint | docs | fuzz | soak | bench | format | clean'
 
 build: native ts
@@ -71,9 +75,14 @@ install: build
 	cp -R dist/bin dist/native dist/src $(LIBDIR)/dist
 	npm ls --omit=dev --all --parseable | sed -n 's|^$(CURDIR)/||p' | tar -cf - -T - | tar -xf - -C $(LIBDIR)
 	ln -sfn ../lib/unionfs/dist/bin/unionfs $(DESTDIR)$(PREFIX)/bin/unionfs
+	install -d $(DESTDIR)$(SBINDIR)
+	ln -sfn $(PREFIX)/lib/unionfs/dist/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs
+	$(if $(STAND_IN),ln -sfn ../lib/unionfs/dist/bin/unionfs $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)
 
+# The name fuse-overlayfs is taken away only where it is ours.
 uninstall:
-	rm -rf $(LIBDIR) $(DESTDIR)$(PREFIX)/bin/unionfs
+	rm -rf $(LIBDIR) $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs
+	@case "$$(readlink $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)" in *lib/unionfs/*) rm -f $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs;; esac
 
 format:
 	clang-format -i $(wildcard native/*/*.cc native/*/*.h)

@@ -13,13 +13,14 @@ const sourceRooms: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   config: ['errors'],
   stack: ['errors', 'config'],
+  program: ['errors', 'config'],
   log: ['errors', 'config'],
   engine: ['errors', 'config', 'stack', 'log'],
   index: ['errors', 'config', 'stack', 'log', 'engine'],
   metrics: ['errors', 'config', 'stack', 'log', 'engine'],
   transport: ['errors', 'config', 'stack', 'log', 'engine'],
   mount: ['errors', 'config', 'stack', 'log', 'engine', 'index', 'metrics', 'transport'],
-  cli: ['errors', 'config', 'stack', 'log', 'engine', 'index', 'metrics', 'mount'],
+  cli: ['errors', 'config', 'stack', 'log', 'engine', 'index', 'metrics', 'mount', 'program'],
   library: ['errors', 'config', 'stack', 'log', 'engine', 'metrics', 'mount', 'transport'],
 }
 const nativeRooms: Readonly<Record<string, readonly string[]>> = {

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { commands, optionLabel, type CommandRow } from '../src/config/options.js'
+import { programOptions, type ProgramOption } from '../src/program/table.js'
 
 const target = fileURLToPath(new URL('../../docs/CLI.md', import.meta.url))
 
@@ -57,6 +58,33 @@ function section(command: CommandRow): string {
   return lines.join('\n')
 }
 
+const programText = `## As a mount program
+
+\`\`\`
+unionfs [SOURCE] MOUNTPOINT -o OPTION[,OPTION...] [-o ...] [-f] [-d]
+mount.unionfs SOURCE MOUNTPOINT [-o ...]
+fuse-overlayfs [SOURCE] MOUNTPOINT -o ...
+\`\`\`
+The form in which container engines, mount(8) and fstab call a FUSE overlay (\`docs/CONTAINERS.md\`). It is taken when -o is among the arguments and no verb
+comes first, and always under the names \`fuse-overlayfs\` and \`mount.*\`. Words may stand in any order; the last one that is no option is the mount point. A
+list of options is split at commas; quotes around a value, and a backslash before a comma, keep it whole; empty options are nothing. Backslashes: \`\\:\` or \`\\\\:\` is a
+colon in the name of a lower, \`\\ooo\` a byte in octal. An option nobody knows is told on stderr (\`unknown argument ignored: X\`) and otherwise nothing. Returns 0 when the mount
+can be used, 1 with a message when it cannot be made; never 2. -f serves in the foreground, -d or \`debug\` with a log on stderr besides. Under the name
+\`fuse-overlayfs\` the mount shows as \`fuse.fuse-overlayfs\`. As \`mount.*\`, -f makes no mount (mount(8)), -n, -s, -v, -t TYPE and -N NS say nothing.
+
+`
+
+function programSection(): string {
+  const lines = [programText.trimEnd(), '', '| option | default | meaning |', '|---|---|---|']
+  for (const option of programOptions) lines.push(`| ${programNames(option)} | ${option.default} | ${option.type === 'ignored' ? 'Ignored. ' : ''}${escapeCell(option.help)} |`)
+  return `${lines.join('\n')}\n`
+}
+
+function programNames(option: ProgramOption): string {
+  const suffix = { flag: '', ignored: '', switch: '=0\\|1', choice: `=${option.choices?.join('\\|') ?? ''}`, text: '=', integer: '=N', seconds: '=SECONDS', mapping: '=' }[option.type]
+  return option.names.map((name) => `\`${name}${suffix}\``).join(', ')
+}
+
 function escapeCell(text: string): string {
   return text.replaceAll('|', '\\|')
 }
@@ -64,9 +92,10 @@ function escapeCell(text: string): string {
 const text = [
   '# The command line',
   '',
-  '<!-- Made from src/config/options.ts by scripts/gen-cli-docs.ts: `make docs`. Do not edit. -->',
+  '<!-- Made from src/config/options.ts and src/program/table.ts by scripts/gen-cli-docs.ts: `make docs`. Do not edit. -->',
   '',
   ...commands.map((command) => `${section(command)}\n`),
+  programSection(),
   closing,
 ].join('\n')
 

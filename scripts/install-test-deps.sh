@@ -18,6 +18,11 @@ need strace strace
 need git git
 need clang-format clang-format
 need fuse-overlayfs fuse-overlayfs
+need podman podman
+need buildah buildah
+need crun crun
+need busybox busybox-static
+need newuidmap uidmap
 # A library: the npm package fuse-native needs it.
 ldconfig -p 2>/dev/null | grep -q 'libfuse\.so\.2 ' || missing="$missing libfuse2"
 

@@ -34,6 +34,45 @@ class Fields {
     return 0;
   }
 
+  double real(const char* name) {
+    const Napi::Value value = object_.Get(name);
+    if (value.IsNumber()) return value.As<Napi::Number>().DoubleValue();
+    wrong(name, "a number");
+    return 0;
+  }
+
+  std::vector<bool> flags(const char* name) {
+    std::vector<bool> result;
+    const Napi::Value value = object_.Get(name);
+    if (!value.IsArray()) {
+      wrong(name, "an array of booleans");
+      return result;
+    }
+    const auto array = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) result.push_back(array.Get(i).ToBoolean().Value());
+    return result;
+  }
+
+  // ONDISK, PRESENTED, COUNT of the first range, of the second, ...
+  std::vector<IdRange> ranges(const char* name) {
+    std::vector<IdRange> result;
+    const Napi::Value value = object_.Get(name);
+    if (!value.IsArray() || value.As<Napi::Array>().Length() % 3 != 0) {
+      wrong(name, "triples of numbers");
+      return result;
+    }
+    const auto array = value.As<Napi::Array>();
+    const auto at = [&](uint32_t i) { return array.Get(i).ToNumber().Uint32Value(); };
+    for (uint32_t i = 0; i < array.Length(); i += 3) result.push_back({at(i), at(i + 1), at(i + 2)});
+    return result;
+  }
+
+  IdMap ids(const char* mapping, const char* squash, const char* overflow) {
+    std::optional<uint32_t> owner;
+    if (!object_.Get(squash).IsUndefined()) owner = number(squash);
+    return {ranges(mapping), owner, number(overflow)};
+  }
+
   std::vector<std::string> texts(const char* name) {
     std::vector<std::string> result;
     const Napi::Value value = object_.Get(name);
@@ -111,6 +150,7 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
   Fields fields(env, value.As<Napi::Object>());
   MountRequest request;
   request.stack.lowers = fields.texts("lowers");
+  request.stack.ownersMapped = fields.flags("ownersMapped");
   request.stack.upper = fields.optionalText("upper");
   request.stack.workdir = fields.optionalText("workdir");
   request.mount.mountpoint = fields.text("mountpoint");
@@ -121,8 +161,18 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
   request.mount.allowOther = fields.flag("allowOther");
   request.mount.allowDev = fields.flag("dev");
   request.mount.allowSuid = fields.flag("suid");
+  request.mount.allowExec = fields.flag("exec");
   request.mount.maxThreads = fields.number("maxThreads");
+  request.mount.writeback = fields.flag("writeback");
+  request.mount.acl = fields.flag("acl");
+  request.mount.xattrs = fields.flag("xattrs");
+  request.mount.timeout = fields.real("timeout");
   request.overlay.isVolatile = fields.flag("volatile");
+  request.overlay.marksVolatile = fields.flag("marksVolatile");
+  request.overlay.owners = {.users = fields.ids("uidRanges", "squashUid", "overflowUid"),
+                            .groups = fields.ids("gidRanges", "squashGid", "overflowGid")};
+  request.overlay.staticNlink = fields.flag("staticNlink");
+  request.overlay.shortInos = fields.flag("shortInos");
   request.overlay.fdBudget = fields.number("fdBudget");
   // Without passthrough no inode ever has a backing, so the remapping of such inodes costs nothing where it is not needed.
   request.recordBytes = fields.number("recordBytes");

@@ -21,6 +21,8 @@ struct Connection {
   Negotiated agreed;
   BackingMap* backing = nullptr;  // set in passthrough mode only
   DataSeeker* seeker = nullptr;   // set while the kernel may hold dirty pages (write-back cache)
+  Validity validity{};            // of names and attributes, present or absent
+  bool xattrs = true;             // false: the mount has none
 };
 
 // One request on its way.

@@ -37,7 +37,7 @@ Result<bool> isTimesAlreadyKept(Call& call, const abi::SetattrIn& in, const Attr
   if (in.valid != kWriteBackOfTimes && in.valid != (kWriteBackOfTimes | abi::fattr::kFh)) return false;
   TRY_ASSIGN(const Attr attr, call.overlay().getattr(call.node()));
   if (attr.mtime != change.mtime->at) return false;
-  call.reply.put(encodeAttrOut(attr));
+  call.reply.put(encodeAttrOut(attr, call.connection.validity));
   return true;
 }
 
@@ -118,7 +118,7 @@ Status setXflags(Call& call) {
 
 Status getattr(Call& call) {
   TRY_ASSIGN(const Attr attr, call.overlay().getattr(call.node()));
-  call.reply.put(encodeAttrOut(attr));
+  call.reply.put(encodeAttrOut(attr, call.connection.validity));
   return success();
 }
 
@@ -128,13 +128,13 @@ Status setattr(Call& call) {
   TRY_ASSIGN(const bool answered, isTimesAlreadyKept(call, in, change));
   if (answered) return success();
   TRY_ASSIGN(const Attr attr, call.overlay().setattr(call.request.caller(), call.node(), change));
-  call.reply.put(encodeAttrOut(attr));
+  call.reply.put(encodeAttrOut(attr, call.connection.validity));
   return success();
 }
 
 Status statx(Call& call) {
   TRY_ASSIGN(const Attr attr, call.overlay().getattr(call.node()));
-  call.reply.put(encodeStatx(attr));
+  call.reply.put(encodeStatx(attr, call.connection.validity));
   return success();
 }
 
@@ -150,6 +150,7 @@ Status readlink(Call& call) {
 }
 
 Status getxattr(Call& call) {
+  if (!call.connection.xattrs) return Errno(ENOSYS);  // the kernel then asks no more
   TRY_ASSIGN(const auto in, call.arguments.take<abi::GetxattrIn>());
   TRY_ASSIGN(const std::string_view name, call.arguments.takeText(kNameMax));
   TRY_ASSIGN(const std::string value, call.overlay().getxattr(call.node(), std::string(name)));
@@ -157,12 +158,14 @@ Status getxattr(Call& call) {
 }
 
 Status listxattr(Call& call) {
+  if (!call.connection.xattrs) return Errno(ENOSYS);  // the kernel then asks no more
   TRY_ASSIGN(const auto in, call.arguments.take<abi::GetxattrIn>());
   TRY_ASSIGN(const std::string names, call.overlay().listxattr(call.request.caller(), call.node()));
   return putSized(call, names, in.size);
 }
 
 Status setxattr(Call& call) {
+  if (!call.connection.xattrs) return Errno(ENOSYS);  // the kernel then asks no more
   const bool extended = call.connection.agreed.has(abi::init::kSetxattrExt);
   TRY_ASSIGN(const auto in, call.arguments.take<abi::SetxattrIn>(extended ? sizeof(abi::SetxattrIn) : abi::kSetxattrInOldSize));
   TRY_ASSIGN(const std::string_view name, call.arguments.takeText(kNameMax));
@@ -180,6 +183,7 @@ Status setxattr(Call& call) {
 }
 
 Status removexattr(Call& call) {
+  if (!call.connection.xattrs) return Errno(ENOSYS);  // the kernel then asks no more
   TRY_ASSIGN(const std::string_view name, call.arguments.takeText(kNameMax));
   return call.overlay().removexattr(call.request.caller(), call.node(), std::string(name));
 }

@@ -8,7 +8,7 @@ namespace unionfs::handlers {
 Status lookup(Call& call) {
   TRY_ASSIGN(const Name name, call.arguments.takeName());
   TRY_ASSIGN(const MaybeEntry entry, call.overlay().lookup(call.node(), name));
-  call.reply.put(entry ? encodeEntry(*entry) : encodeAbsence());
+  call.reply.put(entry ? encodeEntry(*entry, call.connection.validity) : encodeAbsence(call.connection.validity));
   return success();
 }
 
@@ -37,7 +37,7 @@ Status readdir(Call& call) {
 
 Status readdirplus(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::ReadIn>());
-  DirPacker packer(call.reply.large().first(std::min<size_t>(in.size, call.reply.large().size())));
+  DirPacker packer(call.reply.large().first(std::min<size_t>(in.size, call.reply.large().size())), call.connection.validity);
   TRY(call.overlay().readdirPlus(call.node(), in.offset,
                                  [&](const DirEntry& entry, const Entry* resolved) { return packer.addPlus(entry, resolved); }));
   call.reply.putBytes(packer.bytes());

@@ -10,7 +10,7 @@ namespace {
 
 Status putEntry(Call& call, const Result<Entry>& entry) {
   TRY(entry);
-  call.reply.put(encodeEntry(*entry));
+  call.reply.put(encodeEntry(*entry, call.connection.validity));
   return success();
 }
 
@@ -33,7 +33,7 @@ Status putOpened(Call& call, const Entry& entry, uint32_t flags) {
     }
     opened = *backed;
   }
-  call.reply.put(encodeEntry(entry));
+  call.reply.put(encodeEntry(entry, call.connection.validity));
   call.reply.put(opened);
   return success();
 }

@@ -49,6 +49,7 @@ IoChoice chooseIoMode(IoMode wish, const KernelOffer& offer, bool initialAdmin) 
 Negotiated negotiate(const KernelOffer& offer, const InitWishes& wishes) {
   uint64_t wanted = kAlways | (wishes.io == IoMode::passthrough ? kPassthrough : kCached);
   if (wishes.acl) wanted |= abi::init::kPosixAcl;
+  if (!wishes.writeback) wanted &= ~abi::init::kWritebackCache;
   return {.io = wishes.io, .minor = std::min(offer.minor, abi::kMinor), .flags = wanted & offer.flags};
 }
 

@@ -39,6 +39,7 @@ struct Negotiated {
 struct InitWishes {
   IoMode io = IoMode::cached;  // never `automatic`
   bool acl = false;
+  bool writeback = true;  // where the mode has it
 };
 
 // EPROTO: another major, or a kernel too old to be served.

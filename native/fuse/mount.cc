@@ -15,7 +15,8 @@ sys::FuseMountRequest requestOf(const MountOptions& options) {
           .allowOther = options.allowOther,
           .allowDev = options.allowDev,
           .allowSuid = options.allowSuid,
-          .noatime = options.noatime};
+          .noatime = options.noatime,
+          .allowExec = options.allowExec};
 }
 
 Result<Channel> mountDirectly(const sys::FuseMountRequest& request, MountError& error) {

@@ -39,31 +39,34 @@ abi::Attr encodeAttr(const Attr& attr) {
   return out;
 }
 
-abi::EntryOut encodeEntry(const Entry& entry) {
+abi::EntryOut encodeEntry(const Entry& entry, Validity validity) {
   abi::EntryOut out{};
   out.nodeid = entry.node;
-  out.entry_valid = kForeverSeconds;
-  out.attr_valid = kForeverSeconds;
+  out.entry_valid = out.attr_valid = validity.seconds;
+  out.entry_valid_nsec = out.attr_valid_nsec = validity.nanoseconds;
   out.attr = encodeAttr(entry.attr);
   return out;
 }
 
-abi::EntryOut encodeAbsence() {
+abi::EntryOut encodeAbsence(Validity validity) {
   abi::EntryOut out{};
-  out.entry_valid = kForeverSeconds;
+  out.entry_valid = validity.seconds;
+  out.entry_valid_nsec = validity.nanoseconds;
   return out;
 }
 
-abi::AttrOut encodeAttrOut(const Attr& attr) {
+abi::AttrOut encodeAttrOut(const Attr& attr, Validity validity) {
   abi::AttrOut out{};
-  out.attr_valid = kForeverSeconds;
+  out.attr_valid = validity.seconds;
+  out.attr_valid_nsec = validity.nanoseconds;
   out.attr = encodeAttr(attr);
   return out;
 }
 
-abi::StatxOut encodeStatx(const Attr& attr) {
+abi::StatxOut encodeStatx(const Attr& attr, Validity validity) {
   abi::StatxOut out{};
-  out.attr_valid = kForeverSeconds;
+  out.attr_valid = validity.seconds;
+  out.attr_valid_nsec = validity.nanoseconds;
   abi::Statx& stat = out.stat;
   stat.mask = STATX_BASIC_STATS | (attr.btime ? STATX_BTIME : 0U);
   stat.blksize = attr.blksize;
@@ -120,7 +123,7 @@ bool DirPacker::addPlus(const DirEntry& entry, const Entry* resolved) {
   const size_t padded = abi::recordAlign(sizeof(abi::DirentHead) + entry.name.size());
   if (sizeof(abi::EntryOut) + padded > into_.size() - used_) return false;
   abi::EntryOut out{};
-  if (resolved != nullptr) out = encodeEntry(*resolved);
+  if (resolved != nullptr) out = encodeEntry(*resolved, validity_);
   std::memcpy(into_.data() + used_, &out, sizeof out);
   used_ += sizeof out;
   putDirent(entry, padded);

@@ -17,12 +17,18 @@ namespace unionfs {
 // Layers do not change behind a mount, so the kernel may keep what it learned for ever (68 years).
 inline constexpr uint64_t kForeverSeconds = (1ULL << 31) - 1;
 
+// How long it may keep them, where somebody wants it to ask again.
+struct Validity {
+  uint64_t seconds = kForeverSeconds;
+  uint32_t nanoseconds = 0;
+};
+
 abi::Attr encodeAttr(const Attr& attr);
-abi::EntryOut encodeEntry(const Entry& entry);
+abi::EntryOut encodeEntry(const Entry& entry, Validity validity = {});
 // Node id 0 with a validity: "there is no such name", to be remembered. An ENOENT reply is not remembered.
-abi::EntryOut encodeAbsence();
-abi::AttrOut encodeAttrOut(const Attr& attr);
-abi::StatxOut encodeStatx(const Attr& attr);
+abi::EntryOut encodeAbsence(Validity validity = {});
+abi::AttrOut encodeAttrOut(const Attr& attr, Validity validity = {});
+abi::StatxOut encodeStatx(const Attr& attr, Validity validity = {});
 abi::Kstatfs encodeStatfs(const StatFs& stat);
 
 // Device numbers travel as the kernel's 32-bit form: 12 bits of major, 20 of minor.
@@ -68,7 +74,7 @@ class Reply {
 // refused untouched, so that it costs no lookup count and comes first in the next answer.
 class DirPacker {
  public:
-  explicit DirPacker(std::span<std::byte> into) : into_(into) {}
+  explicit DirPacker(std::span<std::byte> into, Validity validity = {}) : into_(into), validity_(validity) {}
 
   bool add(const DirEntry& entry);
   // `resolved` is null for "." and "..": the kernel then makes no inode of the entry.
@@ -80,6 +86,7 @@ class DirPacker {
   void putDirent(const DirEntry& entry, size_t padded);
 
   std::span<std::byte> into_;
+  Validity validity_;
   size_t used_ = 0;
 };
 

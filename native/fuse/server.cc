@@ -58,6 +58,8 @@ Server::Server(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOp
   if (agreed.has(abi::init::kWritebackCache)) overlay_->leaveTimesToKernel();
   const bool mayBeDirty = agreed.has(abi::init::kWritebackCache) && !options.readOnly;
   if (mayBeDirty) seeker_ = std::make_unique<DataSeeker>(*overlay_);
+  connection_.validity = options.validity;
+  connection_.xattrs = options.xattrs;
   connection_.backing = backing_.get();
   connection_.seeker = seeker_.get();
 }
@@ -89,7 +91,8 @@ Result<std::unique_ptr<Server>> Server::create(std::shared_ptr<Overlay> overlay,
     refuseInit(channel, first->unique);
     return Errno(EOPNOTSUPP);
   }
-  const Negotiated agreed = negotiate(*offer, {.io = choice.mode, .acl = overlay->hasAcl()});
+  const Negotiated agreed =
+      negotiate(*offer, {.io = choice.mode, .acl = options.acl && options.xattrs && overlay->hasAcl(), .writeback = options.writeback});
   const abi::InitOut out = encodeInit(*offer, agreed);
   auto server = std::unique_ptr<Server>(new Server(std::move(overlay), std::move(channel), options, agreed, choice.reason));
   sendAnswer(server->workers_->device(), first->unique, 0, std::as_bytes(std::span(&out, 1)));

@@ -16,6 +16,8 @@ struct ServerOptions {
   bool readOnly = false;
   bool initialAdmin = false;  // the process is privileged in the initial user namespace
   unsigned maxThreads = 4;
+  bool writeback = true, acl = true, xattrs = true;
+  Validity validity{};
   std::chrono::milliseconds initPatience{10'000};
 };
 

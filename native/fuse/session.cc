@@ -18,11 +18,22 @@ constexpr int kCapSysAdmin = 21;
 // As much as one READ can carry. The kernel grants 128 KiB, whatever INIT asks for.
 constexpr unsigned kReadaheadKib = kMaxWrite >> 10;
 
+Validity validityOf(double timeout) {
+  constexpr double kBillion = 1e9;
+  if (timeout < 0 || timeout >= static_cast<double>(kForeverSeconds)) return {};
+  const auto seconds = static_cast<uint64_t>(timeout);
+  return {.seconds = seconds, .nanoseconds = static_cast<uint32_t>((timeout - static_cast<double>(seconds)) * kBillion)};
+}
+
 ServerOptions serverOptions(const MountOptions& options) {
   return {.io = options.io,
           .readOnly = options.readOnly,
           .initialAdmin = sys::inInitialUserNamespace() && sys::hasCapability(kCapSysAdmin),
-          .maxThreads = options.maxThreads};
+          .maxThreads = options.maxThreads,
+          .writeback = options.writeback,
+          .acl = options.acl,
+          .xattrs = options.xattrs,
+          .validity = validityOf(options.timeout)};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -51,10 +52,48 @@ std::string findProgram() {
   return path;
 }
 
+bool isOptionList(std::string_view argument) {
+  return argument.substr(0, 2) == "-o" || argument == "--options" || argument.substr(0, 10) == "--options=";
+}
+
+// The last part of the path it was called by.
+std::string_view calledAs(char** argv) {
+  const std::string_view path(argv[0]);
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+bool isMountHelper(char** argv) { return calledAs(argv).substr(0, 6) == "mount."; }
+
+// Called as container engines, mount(8) and fstab do: [SOURCE] MOUNTPOINT -o OPTIONS (src/program/form.ts decides in
+// the same way). A verb with -o is a mistake, and its words come out the same.
+bool isMountProgram(int argc, char** argv) {
+  if (calledAs(argv) == "fuse-overlayfs" || isMountHelper(argv)) return true;
+  return std::any_of(argv + 1, argv + argc, &isOptionList);
+}
+
+// Whether such a program is asked for anything but a mount in the background. In helpers of mount(8), -f is another
+// thing (src/program/words.ts).
+bool isBackgroundProgram(int argc, char** argv) {
+  const bool helper = isMountHelper(argv);
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument(argv[i]);
+    for (const std::string_view word : {"-d", "--debug", "-h", "--help", "-V", "--version"}) {
+      if (argument == word) return false;
+    }
+    if (argument == "-f" && !helper) return false;
+    if (!isOptionList(argument)) continue;
+    const bool apart = argument == "-o" || argument == "--options";
+    const std::string list = "," + std::string(!apart ? argument.substr(2) : i + 1 < argc ? argv[i + 1] : "") + ",";
+    if (list.find(",debug,") != std::string::npos) return false;
+  }
+  return true;
+}
+
 // Serving in the background is what `mount` does unless told otherwise. Help and usage errors go the same way: their
 // text comes through the pipe.
 bool isBackgroundMount(int argc, char** argv) {
-  if (argc < 2 || std::string_view(argv[1]) != "mount") return false;
+  if (argc < 2 || std::string_view(argv[1]) != "mount") return isMountProgram(argc, argv) && isBackgroundProgram(argc, argv);
   for (int i = 2; i < argc; ++i) {
     const std::string_view argument(argv[i]);
     if (argument == "--") return true;
@@ -76,7 +115,7 @@ void raiseDescriptorLimit() {
   std::vector<char*> arguments;
   std::string node = ::access(UNIONFS_NODE, X_OK) == 0 ? UNIONFS_NODE : "node";
   std::string copy = program;
-  arguments.push_back(node.data());
+  arguments.push_back(argv[0]);  // the program knows by it what it was called as
   arguments.push_back(copy.data());
   for (int i = 1; i < argc; ++i) arguments.push_back(argv[i]);
   arguments.push_back(nullptr);
@@ -151,6 +190,7 @@ int startDaemon(const std::string& program, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc < 1) fail(kExitFailure, "started without a name");
   const std::string program = findProgram();
   // Set only by the starter for its own child; one inherited from elsewhere would send our words into a stranger's pipe.
   ::unsetenv(kVariable);

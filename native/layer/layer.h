@@ -26,6 +26,9 @@ class Layer {
   // Distinguishes the filesystems of a stack; layers on one filesystem share it.
   [[nodiscard]] unsigned filesystem() const { return filesystem_; }
   void setFilesystem(unsigned index) { filesystem_ = index; }
+  // The mount the layer was reached through maps owners already (an idmapped mount): what it shows is what users see.
+  [[nodiscard]] bool ownersAreMapped() const { return ownersAreMapped_; }
+  void setOwnersMapped() { ownersAreMapped_ = true; }
 
  private:
   Layer() = default;
@@ -35,6 +38,7 @@ class Layer {
   std::string uuid_;
   unsigned filesystem_ = 0;
   bool isClone_ = false;
+  bool ownersAreMapped_ = false;
 };
 
 }  // namespace unionfs

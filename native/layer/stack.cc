@@ -45,8 +45,9 @@ std::shared_ptr<LayerStack> LayerStack::open(const StackOptions& options, StackE
     }
     stack->work_ = std::move(*work);
   }
-  for (const auto& lower : options.lowers) {
-    if (!add(lower, true)) return nullptr;
+  for (size_t i = 0; i < options.lowers.size(); ++i) {
+    if (!add(options.lowers[i], true)) return nullptr;
+    if (i < options.ownersMapped.size() && options.ownersMapped[i]) stack->layers_.back()->setOwnersMapped();
   }
   stack->filesystems_ = static_cast<unsigned>(filesystems.size());
   return stack;

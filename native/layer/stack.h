@@ -19,9 +19,10 @@ using LayerIndex = uint16_t;
 inline constexpr LayerIndex kUpperLayer = 0;
 
 struct StackOptions {
-  std::vector<std::string> lowers;  // absolute, top first, 1 to 500
-  std::string upper;                // empty: read-only
-  std::string workdir;              // empty exactly when upper is
+  std::vector<std::string> lowers;   // absolute, top first, 1 to 500
+  std::vector<bool> ownersMapped{};  // of each lower: it lies on an idmapped mount. Empty: of none
+  std::string upper;                 // empty: read-only
+  std::string workdir;               // empty exactly when upper is
 };
 
 // Why a stack cannot be opened, for a person: the path concerned, what failed, the errno.

@@ -32,7 +32,7 @@ uint32_t unionNlink(Inode& inode, uint32_t realNlink) {
   return static_cast<uint32_t>(std::max<int64_t>(0, static_cast<int64_t>(realNlink) + inode.nlinkDelta));
 }
 
-Attr attrOf(Inode& inode, const sys::Stat& stat) {
+Attr attrOf(const OverlayState& state, Inode& inode, const sys::Stat& stat) {
   Attr attr;
   attr.ino = inode.ino;
   attr.size = stat.size;
@@ -54,8 +54,10 @@ Attr attrOf(Inode& inode, const sys::Stat& stat) {
     attr.nlink = 0;
   } else {
     // A merged directory does not count its children: that would take reading it. Linux: ovl_getattr().
-    attr.nlink = inode.dir->merged ? 1 : stat.nlink;
+    attr.nlink = inode.dir->merged || state.options.staticNlink ? 1 : stat.nlink;
   }
+  const bool shownAlready = state.stack->layer(inode.layer.load(std::memory_order_acquire)).ownersAreMapped();
+  if (!shownAlready) state.options.owners.show(attr);
   return attr;
 }
 
@@ -63,9 +65,9 @@ Result<Attr> Overlay::getattr(NodeId node) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   const TreeLock tree(state.renameMu);
-  if (const auto recalled = recallStat(state, *inode)) return attrOf(*inode, *recalled);
+  if (const auto recalled = recallStat(state, *inode)) return attrOf(state, *inode, *recalled);
   TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
-  return attrOf(*inode, stat);
+  return attrOf(state, *inode, stat);
 }
 
 namespace {
@@ -110,8 +112,9 @@ Status applyChange(OverlayState& state, Inode& inode, const AttrChange& change) 
 
 }  // namespace
 
-Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChange& change) {
+Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChange& asked) {
   OverlayState& state = *state_;
+  const AttrChange change = state.options.owners.store(asked);
   TRY(state.requireWritable());
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   if (change.size) TRY(changeSize(state, caller, inode, change));
@@ -122,7 +125,7 @@ Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChang
     const TreeLock tree(state.renameMu);
     TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
     TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
-    return attrOf(*inode, stat);
+    return attrOf(state, *inode, stat);
   });
 }
 

@@ -38,10 +38,11 @@ struct Description {
 
 // A filesystem without handles just has no origin, and neither has a copy that breaks a hard link.
 // Linux: fs/overlayfs/copy_up.c:ovl_copy_up_one().
-Result<Description> describe(At lower, LayerIndex layer) {
+Result<Description> describe(const OverlayState& state, At lower, LayerIndex layer) {
   Description description;
   TRY_ASSIGN(const sys::Stat stat, sys::stat(lower));
   TRY_ASSIGN(description.metadata, readMetadata(lower, stat));
+  if (const Owners* owners = ownersToStore(state, layer)) storeOwners(description.metadata, *owners);
   description.layer = layer;
   if (!stat.isDir() && stat.nlink > 1) return description;
   if (auto handle = sys::fileHandle(lower); handle.ok()) description.origin = std::move(*handle);
@@ -100,7 +101,7 @@ Status publishDir(OverlayState& state, Inode& parent, Inode& dir, const CName& n
   DirState& d = *dir.dir;
   const LayerIndex lower = d.layers.front();
   TRY_ASSIGN(const FdRef lowerDir, dirFd(state, dir, lower));
-  TRY_ASSIGN(const Description source, describe({lowerDir->get(), ""}, lower));
+  TRY_ASSIGN(const Description source, describe(state, {lowerDir->get(), ""}, lower));
   const std::string staged = state.work().newName();
   TRY(state.noteUpper(sys::mkdir(state.work().at(staged), 0700), kCopyUpOfDir));
   d.layers.reserve(d.layers.size() + 1);  // what is published must be known, also without memory
@@ -207,7 +208,7 @@ Result<Source> openSource(OverlayState& state, Inode& inode) {
   Source source;
   const LayerIndex layer = inode.layer.load(std::memory_order_acquire);
   TRY_ASSIGN(const Place place, placeOf(state, inode));
-  TRY_ASSIGN(source.description, describe(place.at(), layer));
+  TRY_ASSIGN(source.description, describe(state, place.at(), layer));
   if (inode.isRegular()) {
     TRY_ASSIGN(source.data, sys::openData(place.at(), false));
   } else if (S_ISLNK(source.stat().mode)) {
@@ -411,7 +412,7 @@ Status copyUpRemovedDir(OverlayState& state, Inode& dir) {
   sys::actAsSelf();
   const LayerIndex lower = dir.dir->layers.front();
   TRY_ASSIGN(const FdRef lowerDir, dirFd(state, dir, lower));
-  TRY_ASSIGN(const Description source, describe({lowerDir->get(), ""}, lower));
+  TRY_ASSIGN(const Description source, describe(state, {lowerDir->get(), ""}, lower));
   const std::string staged = state.work().newName();
   TRY(state.noteUpper(sys::mkdir(state.work().at(staged), 0700), kCopyUpOfDir));
   const auto fill = [&]() -> Result<Fd> {

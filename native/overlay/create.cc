@@ -24,7 +24,8 @@ constexpr const char* kDefaultAcl = "system.posix_acl_default";
 // Makes the new object at a place, as the caller.
 using Maker = std::function<Status(At)>;
 
-Status makeAs(const Caller& caller, const Maker& maker, At at) {
+Status makeAs(const OverlayState& state, const Caller& asking, const Maker& maker, At at) {
+  const Caller caller = state.options.owners.store(asking);
   TRY(sys::actAs(caller.uid, caller.gid, caller.umask));
   const auto made = maker(at);
   sys::actAsSelf();
@@ -53,7 +54,7 @@ Status createOverWhiteout(OverlayState& state, const Caller& caller, At target, 
     TRY(imitateParent(state, stage, target.dir));
     TRY_ASSIGN(const Fd stageDir, sys::open(work.at(stage), O_RDONLY | O_DIRECTORY));
     const At made{stageDir.get(), "new"};
-    TRY(makeAs(caller, maker, made));
+    TRY(makeAs(state, caller, maker, made));
     if (isDir) {
       TRY_ASSIGN(const Fd dir, sys::open(made, O_RDONLY | O_DIRECTORY));
       TRY(marker::setOpaque(dir.get(), work.features().xattrs));
@@ -89,7 +90,7 @@ Result<Entry> createOnce(OverlayState& state, const Caller& caller, const InodeR
   TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
   const At target{upper->get(), name.c_str()};
   if (view.upper == UpperName::absent) {
-    TRY(state.noteUpper(makeAs(caller, maker, target), "create"));
+    TRY(state.noteUpper(makeAs(state, caller, maker, target), "create"));
   } else {
     TRY(state.noteUpper(createOverWhiteout(state, caller, target, view.upper, isDir, maker), "create"));
   }
@@ -130,7 +131,7 @@ Result<Entry> tmpfileOnce(OverlayState& state, const Caller& caller, const Inode
   TRY(copyUpDir(state, *dir));
   TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
   Fd file;
-  TRY(state.noteUpper(makeAs(caller,
+  TRY(state.noteUpper(makeAs(state, caller,
                              [&file, mode](At at) -> Status {
                                TRY_ASSIGN(file, sys::openTemporary(at.dir, O_RDWR, mode & 07777U));
                                return success();
@@ -146,7 +147,7 @@ Result<Entry> tmpfileOnce(OverlayState& state, const Caller& caller, const Inode
                                              });
   state.pins.fetch_add(1, std::memory_order_relaxed);
   state.table.countLookup(*made.inode);
-  return Entry{made.inode->id, attrOf(*made.inode, stat)};
+  return Entry{made.inode->id, attrOf(state, *made.inode, stat)};
 }
 
 }  // namespace

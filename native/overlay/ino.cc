@@ -58,6 +58,7 @@ uint64_t composeIno(size_t filesystems, size_t filesystem, uint64_t realIno) {
 }
 
 uint64_t composeIno(const OverlayState& state, LayerIndex layer, uint64_t realIno) {
+  if (state.options.shortInos) return realIno & 0xffff'ffffU;
   return composeIno(state.stack->filesystems(), state.stack->layer(layer).filesystem(), realIno);
 }
 

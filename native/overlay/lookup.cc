@@ -332,12 +332,12 @@ Result<Entry> entryFor(OverlayState& state, Inode& dir, const CName& name, Resol
   Entry entry;
   entry.node = inode->id;
   if (inode->layer.load(std::memory_order_acquire) == top) {
-    entry.attr = attrOf(*inode, stat);
+    entry.attr = attrOf(state, *inode, stat);
   } else {
     // A hard link whose inode was copied up under another name: its content is the upper's.
     noteUnsettled(state, inode);
     TRY_ASSIGN(const sys::Stat upper, statInode(state, *inode));
-    entry.attr = attrOf(*inode, upper);
+    entry.attr = attrOf(state, *inode, upper);
   }
   state.table.countLookup(*inode);
   return entry;

@@ -22,6 +22,19 @@ Status writeXattr(At to, const std::string& name, const std::string& value) {
 
 }  // namespace
 
+const Owners* ownersToStore(const OverlayState& state, LayerIndex layer) {
+  const bool mapped = state.stack->layer(layer).ownersAreMapped();
+  return mapped && !state.options.owners.isIdentity() ? &state.options.owners : nullptr;
+}
+
+void storeOwners(Metadata& metadata, const Owners& owners) {
+  metadata.stat.uid = owners.users.stored(metadata.stat.uid);
+  metadata.stat.gid = owners.groups.stored(metadata.stat.gid);
+  for (auto& [name, value] : metadata.xattrs) {
+    if (namesOwners(name)) value = owners.storeAcl(std::move(value));
+  }
+}
+
 Result<Metadata> readMetadata(At from, const sys::Stat& stat) {
   Metadata metadata{stat, {}};
   TRY_ASSIGN(const std::string names, sys::listXattr(from));

@@ -26,4 +26,8 @@ Result<Metadata> readMetadata(At from, const sys::Stat& stat);
 // is left behind as there, but an ACL or a security label is not: EOPNOTSUPP.
 Status writeMetadata(const Metadata& metadata, At to);
 
+// The owners a copy out of `layer` must be stored under; null when they are as `layer` shows them.
+const Owners* ownersToStore(const OverlayState& state, LayerIndex layer);
+void storeOwners(Metadata& metadata, const Owners& owners);
+
 }  // namespace unionfs

@@ -58,7 +58,7 @@ Overlay::~Overlay() = default;
 Result<std::unique_ptr<Overlay>> Overlay::open(std::shared_ptr<LayerStack> stack, OverlayOptions options) {
   auto state = std::make_unique<OverlayState>(std::move(stack), options);
   state->acl = anyLayerHasAcl(*state->stack);
-  if (options.isVolatile && state->stack->writable()) TRY(state->work().markVolatile());
+  if (options.isVolatile && options.marksVolatile && state->stack->writable()) TRY(state->work().markVolatile());
   TRY(makeRoot(*state));
   return std::unique_ptr<Overlay>(new Overlay(std::move(state)));
 }
@@ -89,6 +89,8 @@ OverlayStats Overlay::stats() const {
 }
 
 const LayerStack& Overlay::stack() const { return *state_->stack; }
+
+bool Overlay::isVolatile() const { return state_->options.isVolatile; }
 
 bool Overlay::hasAcl() const { return state_->acl; }
 

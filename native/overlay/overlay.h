@@ -15,7 +15,7 @@
 // copyMu comes first because a copy is staged with no other lock held and published under its parent's: file data is
 // copied under copyMu alone, and one big copy-up stops nobody but those who wait for that very file.
 //
-// Files: lookup.cc readdir.cc | create.cc remove.cc rename.cc | copy_up.cc | attr.cc xattr.cc file.cc | ino.cc
+// Files: lookup.cc readdir.cc | create.cc remove.cc rename.cc | copy_up.cc | attr.cc xattr.cc file.cc | ino.cc ids.cc
 #pragma once
 
 #include <memory>
@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "overlay/ids.h"
 #include "overlay/types.h"
 
 namespace unionfs {
@@ -35,9 +36,13 @@ struct OverlayState;
 
 struct OverlayOptions {
   bool isVolatile = false;                 // no fsync anywhere
+  bool marksVolatile = true;               // and the work directory says so, until all is on disk
   size_t fdBudget = 4096;                  // descriptors the engine's caches may hold
   size_t listingBytes = 64 << 20;          // memory for directory listings, least recently used go first
   std::shared_ptr<RecordStore> records{};  // what is known of lowers beforehand; null: nothing, and nothing is learned
+  Owners owners{};                         // owners as layers store them and as they are shown
+  bool staticNlink = false;                // every directory shows link count 1
+  bool shortInos = false;                  // inode numbers are cut to 32 bits
 };
 
 // Figures `status` shows.
@@ -126,6 +131,8 @@ class Overlay {
 
   [[nodiscard]] OverlayStats stats() const;
   [[nodiscard]] const LayerStack& stack() const;
+  // True when nothing is ever synced: the wire then need not be asked.
+  [[nodiscard]] bool isVolatile() const;
   // True when no layer's filesystem carries POSIX ACLs (or xattrs at all): the wire then need not ask.
   [[nodiscard]] bool hasAcl() const;
 

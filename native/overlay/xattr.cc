@@ -18,7 +18,10 @@ Result<std::string> Overlay::getxattr(NodeId node, const std::string& name) {
   const std::string stored = marker::storedXattrName(name);
   const TreeLock tree(state.renameMu);
   if (const auto missing = recallMissingXattr(state, *inode, stored)) return *missing;
-  return withPlace(state, *inode, [&stored](At at) { return sys::getXattr(at, stored.c_str()); });
+  auto value = withPlace(state, *inode, [&stored](At at) { return sys::getXattr(at, stored.c_str()); });
+  const Owners& owners = state.options.owners;
+  if (!value.ok() || owners.isIdentity() || !namesOwners(name)) return value;
+  return owners.showAcl(std::move(*value));
 }
 
 Result<std::string> Overlay::listxattr(const Caller& caller, NodeId node) {
@@ -64,7 +67,7 @@ int flagsOf(XattrSetMode mode) {
 
 }  // namespace
 
-Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& name, std::string_view value, XattrSetMode mode,
+Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& name, std::string_view asked, XattrSetMode mode,
                          bool killSgid) {
   OverlayState& state = *state_;
   TRY(state.requireWritable());
@@ -73,6 +76,8 @@ Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& n
   static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
   const std::string stored = marker::storedXattrName(name);
+  const bool mapped = !state.options.owners.isIdentity() && namesOwners(name);
+  const std::string value = mapped ? state.options.owners.storeAcl(std::string(asked)) : std::string(asked);
   return state.retryWhenFull([&]() -> Status {
     const TreeLock tree(state.renameMu);
     TRY(state.noteUpper(withPlace(state, *inode, [&](At at) { return sys::setXattr(at, stored.c_str(), value, flagsOf(mode)); }),

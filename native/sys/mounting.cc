@@ -29,6 +29,7 @@ unsigned long mountFlags(const FuseMountRequest& request) {
   if (!request.allowDev) flags |= MS_NODEV;
   if (!request.allowSuid) flags |= MS_NOSUID;
   if (request.noatime) flags |= MS_NOATIME;
+  if (!request.allowExec) flags |= MS_NOEXEC;
   return flags;
 }
 
@@ -121,6 +122,7 @@ std::string helperOptions(const FuseMountRequest& request) {
   options += request.allowDev ? ",dev" : ",nodev";
   options += request.allowSuid ? ",suid" : ",nosuid";
   if (request.noatime) options += ",noatime";
+  if (!request.allowExec) options += ",noexec";
   options += ",default_permissions";
   if (request.allowOther) options += ",allow_other";
   options += ",fsname=" + escapeComma(request.source) + ",subtype=" + escapeComma(request.subtype);

@@ -15,7 +15,7 @@ struct FuseMountRequest {
   std::string mountpoint;  // absolute
   std::string source;
   std::string subtype;
-  bool readOnly = false, allowOther = false, allowDev = false, allowSuid = false, noatime = false;
+  bool readOnly = false, allowOther = false, allowDev = false, allowSuid = false, noatime = false, allowExec = true;
 };
 
 // mount(2) of an open device. EPERM without the privilege.

@@ -1,5 +1,6 @@
 // help - help texts, made from the table of options.
 import { commands, optionLabel, type CommandRow } from '../config/options.js'
+import { programOptions } from '../program/table.js'
 
 const width = 100
 
@@ -27,6 +28,17 @@ export function overview(): string {
     '',
     '`unionfs help COMMAND` tells more. Exit status: 0 done, 1 failed, 2 the command line is wrong.',
   ].join('\n')
+}
+
+export function programHelp(calledAs: string): string {
+  const lines = [`Usage: ${calledAs} [SOURCE] MOUNTPOINT -o lowerdir=A[:B...][,upperdir=U,workdir=W][,OPTION...] [-f] [-d]`, '', 'Options:']
+  for (const option of programOptions) {
+    lines.push(`  ${option.names.join(', ')}${option.type === 'flag' || option.type === 'ignored' ? '' : '=VALUE'}`)
+    const ignored = option.type === 'ignored' ? 'Ignored. ' : ''
+    const suffix = option.default === '' ? '' : ` Default: ${option.default}.`
+    lines.push(...wrap(ignored + option.help + suffix, width - 6).map((line) => `      ${line}`))
+  }
+  return lines.join('\n')
 }
 
 function wrap(text: string, columns: number): string[] {

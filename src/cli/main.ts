@@ -1,7 +1,9 @@
 // main - the command line: argv in, exit code out. The only place that decides how the process ends.
 import { fstatSync } from 'node:fs'
-import { findCommand } from '../config/options.js'
+import { basename } from 'node:path'
+import { commands, findCommand } from '../config/options.js'
 import { packageVersion } from '../config/version.js'
+import { isProgramForm } from '../program/form.js'
 import type { Command } from './command.js'
 import { exitCodeOf, exitCodes } from './exit-codes.js'
 import { commandHelp, overview } from './help.js'
@@ -19,7 +21,13 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   help: async () => (await import('./commands/help.js')).helpCommand,
 }
 
+// The name the starter was called by; run by hand through node, it is node's.
+const calledAs = basename(process.argv0)
+
 async function run(argv: readonly string[], output: Output, inDaemon: boolean): Promise<number> {
+  if (isProgramForm(calledAs, argv, commands.map((command) => command.name))) {
+    return (await import('./commands/mount-program.js')).runMountProgram({ output, inDaemon }, calledAs, argv)
+  }
   const invocation = parseCommandLine(argv)
   switch (invocation.kind) {
     case 'version':

@@ -95,6 +95,21 @@ export interface NativeMountOptions {
   readonly allowOther: boolean
   readonly dev: boolean
   readonly suid: boolean
+  readonly exec: boolean
+  readonly marksVolatile: boolean // a volatile mount says so in its work directory
+  readonly writeback: boolean // the kernel's write-back cache, in cached mode
+  readonly acl: boolean
+  readonly xattrs: boolean
+  readonly timeout: number // seconds the kernel may remember names and attributes; negative: for ever
+  readonly uidRanges: readonly number[] // ONDISK, PRESENTED, COUNT of each range
+  readonly gidRanges: readonly number[]
+  readonly ownersMapped: readonly boolean[] // of each lower: it lies on an idmapped mount; empty: of none
+  readonly squashUid?: number
+  readonly squashGid?: number
+  readonly overflowUid: number // for what no range has
+  readonly overflowGid: number
+  readonly staticNlink: boolean
+  readonly shortInos: boolean // cut to 32 bits
   readonly maxThreads: number
   readonly fdBudget: number // descriptors the engine's caches may hold
   readonly recordBytes: number // memory for records of the path index; 0: none are used or learned

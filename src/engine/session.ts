@@ -5,6 +5,7 @@ import { UnionfsError } from '../errors.js'
 import type { Logger } from '../log/logger.js'
 import { forwardRecords } from '../log/native-bridge.js'
 import { oldestKernel } from '../stack/kernel.js'
+import { onIdmappedMounts } from '../stack/layer.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { loadAddon } from './addon.js'
 import type { NativeError, NativeLogRecord, NativeMount, NativeMountOptions, NativePaths } from './contract.js'
@@ -19,6 +20,25 @@ export interface EngineOptions {
   readonly suid?: boolean | undefined
   readonly threads: number
   readonly recordBytes?: number // memory for records of the path index; none are used without
+  readonly view?: ViewOptions | undefined
+}
+
+// How a mount shows its layers, where that is not as they are. Everything is optional.
+export interface ViewOptions {
+  readonly source?: string | undefined // in the mount table
+  readonly subtype?: string
+  readonly exec?: boolean
+  readonly marksVolatile?: boolean
+  readonly writeback?: boolean
+  readonly acl?: boolean
+  readonly xattrs?: boolean
+  readonly timeoutSeconds?: number | undefined
+  readonly uidRanges?: readonly number[]
+  readonly gidRanges?: readonly number[]
+  readonly squashUid?: number | undefined
+  readonly squashGid?: number | undefined
+  readonly staticNlink?: boolean
+  readonly shortInos?: boolean
 }
 
 const descriptorsKeptFree = 256
@@ -44,15 +64,46 @@ function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: L
     ...(stack.upper === undefined ? {} : { upper: stack.upper }),
     ...(stack.workdir === undefined ? {} : { workdir: stack.workdir }),
     mountpoint: stack.mountpoint,
-    source: 'unionfs',
-    subtype: 'unionfs',
     io: options.io,
     volatile: options.volatile,
     ...rightsOf(options),
+    ...viewOf(options.view ?? {}, stack),
     maxThreads: options.threads,
     fdBudget: descriptorBudget(),
     recordBytes: options.recordBytes ?? 0,
     logLevel: logger.levelNumber,
+  }
+}
+
+function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOptions, 'source' | 'subtype' | 'exec' | 'marksVolatile' | 'writeback' | 'acl' | 'xattrs' | 'timeout' | 'uidRanges' | 'gidRanges' | 'ownersMapped' | 'squashUid' | 'squashGid' | 'overflowUid' | 'overflowGid' | 'staticNlink' | 'shortInos'> {
+  return {
+    source: view.source ?? 'unionfs',
+    subtype: view.subtype ?? 'unionfs',
+    exec: view.exec ?? true,
+    marksVolatile: view.marksVolatile ?? true,
+    writeback: view.writeback ?? true,
+    acl: view.acl ?? true,
+    xattrs: view.xattrs ?? true,
+    timeout: view.timeoutSeconds ?? -1,
+    uidRanges: view.uidRanges ?? [],
+    gidRanges: view.gidRanges ?? [],
+    // Without a mapping of ours nobody asks.
+    ownersMapped: [...(view.uidRanges ?? []), ...(view.gidRanges ?? [])].length === 0 ? [] : onIdmappedMounts(stack.lowers),
+    ...(view.squashUid === undefined ? {} : { squashUid: view.squashUid }),
+    ...(view.squashGid === undefined ? {} : { squashGid: view.squashGid }),
+    overflowUid: overflowId('uid'),
+    overflowGid: overflowId('gid'),
+    staticNlink: view.staticNlink ?? false,
+    shortInos: view.shortInos ?? false,
+  }
+}
+
+// What the kernel shows for an owner it cannot name.
+function overflowId(kind: 'uid' | 'gid'): number {
+  try {
+    return Number(readFileSync(`/proc/sys/kernel/overflow${kind}`, 'utf8'))
+  } catch {
+    return 65534 // a container's proc may lack the file; this is the kernel's own default
   }
 }
 

@@ -1,7 +1,7 @@
 // holders - who keeps a filesystem alive that has left our mount table.
 import { otherMountNamespaces } from './process.js'
 import type { MountRecord } from './registry.js'
-import { mountType, type MountEntry } from '../stack/mount-table.js'
+import { mayBeOurs, type MountEntry } from '../stack/mount-table.js'
 
 const shown = 3
 
@@ -20,5 +20,5 @@ export function holdersOf(entry: MountEntry, live: readonly MountRecord[], table
 }
 
 function isSame(each: MountEntry, entry: MountEntry): boolean {
-  return each.device === entry.device && each.type === mountType
+  return each.device === entry.device && mayBeOurs(each.type)
 }

@@ -7,7 +7,7 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync,
 import { join } from 'node:path'
 import { outerUid } from '../config/outer-uid.js'
 import { errnoOf, UnionfsError } from '../errors.js'
-import { mountType, readMountTable, type MountEntry } from '../stack/mount-table.js'
+import { mayBeOurs, readMountTable, type MountEntry } from '../stack/mount-table.js'
 import { isListening } from './control.js'
 import { namespaceOf, otherMountNamespaces, startTimeOf } from './process.js'
 
@@ -156,7 +156,7 @@ export function placeOf(record: MountRecord, table: readonly MountEntry[] = read
 }
 
 function isMountOf(record: MountRecord, entry: MountEntry): boolean {
-  return entry.device === record.device && entry.type === mountType
+  return entry.device === record.device && mayBeOurs(entry.type)
 }
 
 function inOrder(a: MountRecord, b: MountRecord): number {

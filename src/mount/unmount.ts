@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadAddon } from '../engine/addon.js'
 import { errnoOf, messageOf, UnionfsError } from '../errors.js'
-import { mountType, readMountTable, topMountAt, type MountEntry } from '../stack/mount-table.js'
+import { mayBeOurs, readMountTable, topMountAt, type MountEntry } from '../stack/mount-table.js'
 import { ask } from './control.js'
 import { holdersOf } from './holders.js'
 import { namespaceOf, startTimeOf, usersOf } from './process.js'
@@ -28,7 +28,7 @@ export async function unmount(path: string, lazy: boolean): Promise<UnmountResul
   const table = readMountTable()
   const mountpoint = findMountpoint(path, table)
   const entry = topMountAt(table, mountpoint)
-  if (entry === undefined || entry.type !== mountType) {
+  if (entry === undefined || !mayBeOurs(entry.type)) {
     throw await notMounted(mountpoint, entry)
   }
   const record = await findRecord(entry)

@@ -2,7 +2,7 @@
 import { accessSync, closeSync, constants, openSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { errnoOf } from '../errors.js'
-import { topMountAt, type MountEntry } from './mount-table.js'
+import { readMountTable, topMountAt, type MountEntry } from './mount-table.js'
 
 const oPath = 0o10000000 // O_PATH, which Node does not name
 
@@ -104,6 +104,12 @@ function identityOf(stats: Stats): string {
 function joinRoot(root: string, below: string): string {
   if (below === '') return root
   return root === '/' ? `/${below}` : `${root}/${below}`
+}
+
+// Of each path: whether it is reached through a mount that maps owners.
+export function onIdmappedMounts(paths: readonly string[], table: readonly MountEntry[] = readMountTable()): boolean[] {
+  const mapped = new Set(table.filter((entry) => entry.idmapped).map((entry) => entry.id))
+  return paths.map((path) => mapped.size > 0 && mapped.has(mountIdOf(path) ?? -1))
 }
 
 // The id of the mount that `path` is reached through; undefined when it cannot be opened.

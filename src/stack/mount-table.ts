@@ -3,6 +3,12 @@ import { readFileSync } from 'node:fs'
 
 // Of our own mounts, as the kernel shows it.
 export const mountType = 'fuse.unionfs'
+// And of those we make under another program's name, whose own mounts have it, too.
+export const standInType = 'fuse.fuse-overlayfs'
+
+export function mayBeOurs(type: string): boolean {
+  return type === mountType || type === standInType
+}
 
 export interface MountEntry {
   readonly id: number
@@ -11,6 +17,7 @@ export interface MountEntry {
   readonly root: string // the directory of the filesystem that is mounted
   readonly mountpoint: string
   readonly readOnly: boolean // of the mount or of its filesystem
+  readonly idmapped: boolean
   readonly type: string
   readonly source: string
 }
@@ -30,6 +37,7 @@ export function parseMountinfo(text: string): MountEntry[] {
       root: unescapeField(root),
       mountpoint: unescapeField(mountpoint),
       readOnly: hasOption(options, 'ro') || hasOption(superOptions, 'ro'),
+      idmapped: hasOption(options, 'idmapped'),
       type: fields[dash + 1] ?? '',
       source: unescapeField(fields[dash + 2] ?? ''),
     })

@@ -8,7 +8,7 @@ import type { Problem } from '../errors.js'
 import { escapedWithoutNeed, splitByColon } from './colons.js'
 import { kernelIsAtLeast } from './kernel.js'
 import { canAccess, Inspector, relate, type DirectoryFacts, type Relation } from './layer.js'
-import { mountType, readMountTable, topMountAt, type MountEntry } from './mount-table.js'
+import { mayBeOurs, readMountTable, topMountAt, type MountEntry } from './mount-table.js'
 import { readPrivilege } from './privilege.js'
 import type { StackDefinition } from './stack.js'
 
@@ -237,7 +237,7 @@ class Validation {
   #mountpoint(lowers: readonly Named[], upper: Named | undefined, work: Named | undefined): void {
     const path = this.stack.mountpoint
     const top = topMountAt(this.#table, path)
-    if (top?.type === mountType) {
+    if (top !== undefined && mayBeOurs(top.type)) {
       this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${path}`)
       return
     }

@@ -13,7 +13,9 @@ const text = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
 t.test('fields, optional fields and escapes', (t) => {
   const table = parseMountinfo(text)
   t.equal(table.length, 5)
-  t.strictSame(table[0], { id: 22, parent: 1, device: '254:0', root: '/', mountpoint: '/', readOnly: false, type: 'ext4', source: '/dev/vda' })
+  t.strictSame(table[0], { id: 22, parent: 1, device: '254:0', root: '/', mountpoint: '/', readOnly: false, idmapped: false, type: 'ext4', source: '/dev/vda' })
+  const [mapped] = parseMountinfo('125 123 254:0 /s /s/mapped/0 rw,relatime,idmapped - ext4 /dev/vda rw')
+  t.match(mapped, { mountpoint: '/s/mapped/0', idmapped: true })
   t.match(table[1], { mountpoint: '/mnt/a b', root: '/sub', readOnly: true })
   t.match(table[2], { type: 'fuse.unionfs', source: 'unionfs' })
   t.match(table[3], { mountpoint: '/mnt/\\040', readOnly: true })

@@ -1,16 +1,14 @@
 // mount - stacks layers and serves them, from a daemon or in the foreground.
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { defaultThreads, findCommand, ioModes, logLevels, transportNames } from '../../config/options.js'
-import { describeProblem } from '../../errors.js'
 import { indexLocation } from '../../index/location.js'
 import { createLogger } from '../../log/logger.js'
-import { serveUntilEnd, SignalGate } from '../../mount/daemon.js'
-import { mountStack, type MountOptions } from '../../mount/mount.js'
+import type { MountOptions } from '../../mount/mount.js'
 import { parseSpec } from '../../stack/parse-spec.js'
 import { defineStack, type StackDefinition } from '../../stack/stack.js'
 import type { Command } from '../command.js'
-import { exitCodes } from '../exit-codes.js'
 import { usageError, type Arguments } from '../parse.js'
+import { serve } from '../serve.js'
 
 export const mountCommand: Command = {
   name: 'mount',
@@ -22,20 +20,7 @@ export const mountCommand: Command = {
       stderr: !inDaemon,
       level: args.choice('log-level', logLevels) ?? 'info',
     })
-    const gate = new SignalGate()
-    if (inDaemon) {
-      process.chdir('/') // every path is absolute by now, and the daemon must not keep a filesystem busy
-      process.title = `unionfs ${basename(stack.mountpoint)}`
-    }
-    const mount = await mountStack(stack, mountOptions(args), logger)
-    for (const warning of mount.warnings) output.err(`unionfs: warning: ${describeProblem(warning)}`)
-    output.finish(exitCodes.ok)
-    // The engine serves without JavaScript: a fault in the control plane must not take the mount down.
-    process.on('uncaughtException', (error) => {
-      logger.log('error', 'fault in the control plane', { reason: error.message, stack: error.stack })
-    })
-    await serveUntilEnd(mount, gate, logger)
-    return exitCodes.ok
+    return serve({ output, inDaemon }, stack, mountOptions(args), logger)
   },
 }
 

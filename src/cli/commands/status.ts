@@ -5,7 +5,7 @@ import type { Snapshot } from '../../metrics/snapshot.js'
 import { ask } from '../../mount/control.js'
 import { placeOf, surveyMounts, type MountRecord, type Place } from '../../mount/registry.js'
 import { findMountpoint } from '../../mount/unmount.js'
-import { mountType, readMountTable, type MountEntry } from '../../stack/mount-table.js'
+import { mayBeOurs, mountType, readMountTable, type MountEntry } from '../../stack/mount-table.js'
 import type { Command } from '../command.js'
 import { describeMount, listMounts, mountpointOf, type MountStatus } from '../describe-mount.js'
 import { exitCodes } from '../exit-codes.js'
@@ -47,7 +47,7 @@ function isDetached(status: MountStatus): boolean {
 }
 
 function deadOne(record: MountRecord, table: readonly MountEntry[]): MountStatus {
-  const here = table.some((entry) => entry.device === record.device && entry.type === mountType)
+  const here = table.some((entry) => entry.device === record.device && mayBeOurs(entry.type))
   return { state: 'dead', mountpoint: record.mountpoint, pid: record.pid, mountNamespace: here ? 'here' : 'elsewhere' }
 }
 

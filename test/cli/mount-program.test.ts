@@ -1,0 +1,210 @@
+// mount-program - the command as container engines, mount(8) and fstab call it.
+import { spawn, spawnSync } from 'node:child_process'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import t from 'tap'
+import { command, daemonsOf, eventually, isMounted, isRoot, makeStack, mountsBelow, run, unionfs, type Stack } from './support.js'
+
+const skip = isRoot ? false : 'mounting needs root'
+
+function optionsOf(stack: Stack, more = ''): string {
+  mkdirSync(join(stack.dir, 'work'), { recursive: true })
+  return `lowerdir=${stack.lowers},upperdir=${stack.upper},workdir=${stack.dir}/work${more}`
+}
+
+// The command under another name.
+function named(stack: Stack, name: string): string {
+  const path = join(stack.dir, name)
+  if (!existsSync(path)) symlinkSync(command, path)
+  return path
+}
+
+
+t.test('options first, TARGET last, as container storage calls it: mounted when it returns', { skip }, (t) => {
+  const stack = makeStack(t)
+  const ran = unionfs(['-o', optionsOf(stack, ',,volatile,'), stack.mnt])
+  t.equal(ran.status, 0, ran.stderr)
+  t.equal(ran.stderr, '')
+  t.equal(readFileSync(join(stack.mnt, 'both'), 'utf8'), 'top\n')
+  writeFileSync(join(stack.mnt, 'new'), 'x')
+  t.ok(existsSync(join(stack.upper, 'new')))
+  t.match(mountsBelow(stack.dir), [{ type: 'fuse.unionfs', source: 'unionfs' }])
+  t.equal(run('umount', [stack.mnt]).status, 0)
+  t.same(readdirSync(stack.mnt), [])
+  t.end()
+})
+
+t.test('the daemon leaves its caller nothing to wait for: stdout and stderr end with the parent', { skip }, (t) => {
+  const stack = makeStack(t)
+  const started = Date.now()
+  // spawnSync waits until both pipes are closed.
+  const ran = spawnSync(command, ['-o', optionsOf(stack), stack.mnt], { timeout: 20_000 })
+  t.equal(ran.status, 0)
+  t.ok(Date.now() - started < 15_000)
+  t.ok(isMounted(stack.mnt))
+  t.end()
+})
+
+t.test('the mount ends whoever unmounts, and the daemon with it', { skip }, async (t) => {
+  for (const how of [['fusermount3', '-u'], ['umount', '-l'], ['umount']]) {
+    const stack = makeStack(t)
+    t.equal(unionfs(['-o', optionsOf(stack), stack.mnt]).status, 0)
+    t.equal(run(how[0] ?? '', [...how.slice(1), stack.mnt]).status, 0, how.join(' '))
+    t.ok(await eventually(() => daemonsOf(stack.dir).length === 0))
+  }
+})
+
+t.test('SOURCE TARGET -o OPTIONS, in pieces: the source shows in the mount table', { skip }, (t) => {
+  const stack = makeStack(t)
+  mkdirSync(join(stack.dir, 'work'))
+  const pieces = ['-o', `workdir=${stack.dir}/work`, '-o', `upperdir=${stack.upper}`, '-o', `lowerdir=${stack.lowers}`, '-o', 'writeback=0,dev,suid']
+  const ran = unionfs(['overlay', stack.mnt, ...pieces])
+  t.equal(ran.status, 0, ran.stderr)
+  t.match(mountsBelow(stack.dir), [{ type: 'fuse.unionfs', source: 'overlay' }])
+  writeFileSync(join(stack.mnt, 'one'), 'changed')
+  t.equal(readFileSync(join(stack.mnt, 'one'), 'utf8'), 'changed')
+  t.end()
+})
+
+t.test('without upperdir, or with ro, the mount is read-only', { skip }, (t) => {
+  for (const more of [undefined, ',ro']) {
+    const stack = makeStack(t)
+    writeFileSync(join(stack.upper, 'of-upper'), '')
+    const ran = unionfs(['-o', more === undefined ? `lowerdir=${stack.lowers}` : optionsOf(stack, more), stack.mnt])
+    t.equal(ran.status, 0, ran.stderr)
+    t.throws(() => {
+      writeFileSync(join(stack.mnt, 'new'), '')
+    }, { code: 'EROFS' })
+    t.equal(existsSync(join(stack.mnt, 'of-upper')), more !== undefined)
+  }
+  t.end()
+})
+
+t.test('relative paths, symlinks to layers, names with colons, commas and backslashes', { skip }, (t) => {
+  const stack = makeStack(t)
+  for (const name of ['c:d', 'e,f', 'g\\h', 'work']) mkdirSync(join(stack.dir, name))
+  for (const name of ['c:d', 'e,f', 'g\\h']) writeFileSync(join(stack.dir, name, name), '')
+  symlinkSync('../a', join(stack.dir, 'b/link'))
+  symlinkSync('c:d', join(stack.dir, 'LINK'))
+  const ran = unionfs(['-o', 'lowerdir=LINK:c\\\\:d:c\\:d:e\\,f:g\\h:a,upperdir=upper,workdir=work', 'mnt'], { cwd: stack.dir })
+  t.equal(ran.status, 0, ran.stderr)
+  t.same(readdirSync(stack.mnt).sort(), ['both', 'c:d', 'e,f', 'g\\h', 'one'])
+  t.end()
+})
+
+t.test('unknown options are told on stderr and do not matter', { skip }, (t) => {
+  const stack = makeStack(t)
+  const ran = unionfs(['-o', optionsOf(stack, ',private,metacopy=on'), stack.mnt])
+  t.equal(ran.status, 0)
+  t.equal(ran.stderr, 'unknown argument ignored: private\nunknown argument ignored: metacopy=on\n')
+  t.end()
+})
+
+t.test('failures say why on stderr, exit with 1 and leave nothing mounted', { skip }, (t) => {
+  const stack = makeStack(t)
+  for (const [list, why] of [
+    [`upperdir=${stack.upper}`, /no lowerdir specified/],
+    [`lowerdir=${stack.lowers},upperdir=${stack.upper}`, /workdir not specified/],
+    [`lowerdir=${stack.dir}/nowhere`, /nowhere.*does not exist/],
+    [`lowerdir=${stack.lowers},uidmapping=0:1`, /invalid mapping specified/],
+  ] as const) {
+    const ran = unionfs(['-o', list, stack.mnt])
+    t.equal(ran.status, 1, list)
+    t.match(ran.stderr, why)
+    t.notOk(isMounted(stack.mnt))
+  }
+  t.end()
+})
+
+t.test('-f serves in the foreground until the mount ends', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const child = spawn(command, ['-f', '-o', optionsOf(stack), stack.mnt], { stdio: 'ignore' })
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  t.ok(await eventually(() => isMounted(stack.mnt)))
+  t.equal(run('umount', [stack.mnt]).status, 0)
+  t.equal(await ended, 0)
+})
+
+t.test('under the name fuse-overlayfs it is shown as that, and umount and status know it', { skip }, (t) => {
+  const stack = makeStack(t)
+  const program = named(stack, 'fuse-overlayfs')
+  t.match(run(program, ['--version']), { status: 0, stdout: /^fuse-overlayfs: version \d+\.\d+\.\d+\n/ })
+  t.match(run(program, ['--help']), { status: 0, stdout: /lowerdir/ })
+  const ran = run(program, ['-o', optionsOf(stack), stack.mnt])
+  t.equal(ran.status, 0, ran.stderr)
+  t.match(mountsBelow(stack.dir), [{ type: 'fuse.fuse-overlayfs', source: 'fuse-overlayfs' }])
+  t.match(unionfs(['status', stack.mnt]), { status: 0, stdout: /read-write, pid/ })
+  t.match(unionfs(['umount', stack.mnt]), { status: 0 })
+  t.notOk(isMounted(stack.mnt))
+  t.end()
+})
+
+t.test('mount(8) and mount.fuse3 mount it', { skip }, (t) => {
+  const stack = makeStack(t)
+  const helper = named(stack, 'mount.unionfs')
+  const ran = run(helper, ['source', stack.mnt, '-v', '-o', `rw,${optionsOf(stack)},nodev`])
+  t.equal(ran.status, 0, ran.stderr)
+  t.match(mountsBelow(stack.dir), [{ source: 'source' }])
+  t.equal(run('umount', [stack.mnt]).status, 0)
+  t.equal(run(helper, ['source', stack.mnt, '-f', '-o', optionsOf(stack)]).status, 0, 'a fake mount checks and mounts nothing')
+  t.notOk(isMounted(stack.mnt))
+  const env = { ...process.env, PATH: `${stack.dir}:${process.env['PATH'] ?? ''}` }
+  named(stack, 'unionfs')
+  const fuse = run('mount.fuse3', ['overlay', stack.mnt, '-o', optionsOf(stack), '-t', 'unionfs'], { env })
+  t.equal(fuse.status, 0, fuse.stderr)
+  t.ok(isMounted(stack.mnt))
+  t.end()
+})
+
+t.test('uidmapping and gidmapping show and store shifted owners', { skip }, (t) => {
+  const stack = makeStack(t)
+  chownSync(join(stack.dir, 'a/one'), 5, 6)
+  chownSync(join(stack.dir, 'b/two'), 70000, 70000)
+  const mapping = ',uidmapping=:0:100000:1000,gidmapping=:0:200000:1000'
+  const ran = unionfs(['-o', optionsOf(stack, mapping), stack.mnt])
+  t.equal(ran.status, 0, ran.stderr)
+  const shown = (name: string): [number, number] => {
+    const stats = statSync(join(stack.mnt, name))
+    return [stats.uid, stats.gid]
+  }
+  t.same(shown('one'), [100005, 200006])
+  t.same(shown('two'), [65534, 65534], 'what is not mapped belongs to nobody')
+  chownSync(join(stack.mnt, 'one'), 100007, 200008)
+  t.same(shown('one'), [100007, 200008])
+  const stored = statSync(join(stack.upper, 'one'))
+  t.same([stored.uid, stored.gid], [7, 8])
+  t.end()
+})
+
+t.test('squashing shows one owner and takes no other', { skip }, (t) => {
+  const stack = makeStack(t)
+  chownSync(join(stack.dir, 'a/one'), 5, 6)
+  const ran = unionfs(['-o', optionsOf(stack, ',squash_to_uid=42,squash_to_gid=43'), stack.mnt])
+  t.equal(ran.status, 0, ran.stderr)
+  chownSync(join(stack.mnt, 'one'), 7, 8)
+  const stats = statSync(join(stack.mnt, 'one'))
+  t.same([stats.uid, stats.gid], [42, 43])
+  t.end()
+})
+
+t.test('noxattrs, static_nlink and ino32_t', { skip }, (t) => {
+  const stack = makeStack(t)
+  mkdirSync(join(stack.dir, 'a/d/e'), { recursive: true })
+  const ran = unionfs(['-o', optionsOf(stack, ',noxattrs=1,static_nlink,ino32_t,timeout=0'), stack.mnt])
+  t.equal(ran.status, 0, ran.stderr)
+  t.equal(statSync(join(stack.mnt, 'd')).nlink, 1)
+  t.match(run('setfattr', ['-n', 'user.x', '-v', '1', join(stack.mnt, 'one')]).stderr, /not supported/i)
+  t.match(run('getfattr', ['-n', 'user.x', join(stack.mnt, 'one')]).stderr, /not supported/i)
+  t.ok(statSync(join(stack.mnt, 'one'), { bigint: true }).ino < 1n << 32n)
+  t.end()
+})
+
+t.test('with timeout=0 a change of a layer shows at once', { skip }, (t) => {
+  const stack = makeStack(t)
+  const ran = unionfs(['-o', optionsOf(stack, ',timeout=0'), stack.mnt])
+  t.equal(ran.status, 0, ran.stderr)
+  t.equal(statSync(join(stack.mnt, 'two')).mode & 0o777, 0o644)
+  run('chmod', ['600', join(stack.dir, 'b/two')])
+  t.equal(statSync(join(stack.mnt, 'two')).mode & 0o777, 0o600, basename(stack.mnt))
+  t.end()
+})
