@@ -57,6 +57,10 @@ Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const La
   return dir;
 }
 
+WorkDir::~WorkDir() {
+  if (!whiteoutName_.empty()) discard(whiteoutName_);
+}
+
 Status WorkDir::sweep(int base) {
   if (const auto work = openDir({base, kWork}); work.ok()) {
     if (isUncleanVolatile(work->get())) return Errno(EUCLEAN);
