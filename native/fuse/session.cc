@@ -25,6 +25,13 @@ ServerOptions serverOptions(const MountOptions& options) {
           .maxThreads = options.maxThreads};
 }
 
+// Nobody is to wait for threads that will serve no more. Where the kernel does not let us, the last descriptor does it, a
+// moment later.
+void cut(uint64_t connection) {
+  const Status done = sys::abortConnection(connection);
+  if (!done) log::write(log::Level::debug, "the connection ends with its last descriptor", {{"errno", done.error().value()}});
+}
+
 }  // namespace
 
 struct Session::State {
@@ -61,7 +68,7 @@ Session::~Session() {
   if (state_->server->threads() > 0) {
     const Status gone = unmount(true);
     if (!gone && !gone.failsWith(EINVAL)) log::write(log::Level::warn, "not unmounted", {{"errno", gone.error().value()}});
-    state_->server->waitEnd(kEndPatience);
+    if (!state_->server->waitEnd(kEndPatience)) cut(state_->place->connection());
   }
   state_->server->stop();
   state_->place->forget();
