@@ -10,14 +10,11 @@ namespace unionfs {
 
 namespace {
 
-// Longest path given to one openat2(2); deeper directories are opened in steps.
-constexpr size_t kPathStep = 3500;
-
 FdRef layerRoot(const OverlayState& state, LayerIndex layer) { return {state.stack, &state.stack->layer(layer).rootFd()}; }
 
 Result<Fd> openDirectory(int base, const std::string& path) {
-  auto fd = sys::openBeneath(base, path.c_str(), O_RDONLY | O_DIRECTORY);
-  if (fd.failsWith(EACCES)) return sys::openBeneath(base, path.c_str(), O_PATH | O_DIRECTORY);
+  auto fd = sys::openDirectoryBeneath(base, path, O_RDONLY);
+  if (fd.failsWith(EACCES)) return sys::openDirectoryBeneath(base, path, O_PATH);
   return fd;
 }
 
@@ -58,19 +55,11 @@ Result<Descent> descentTo(OverlayState& state, Inode& dir, LayerIndex layer) {
 
 Result<FdRef> dirFd(OverlayState& state, Inode& dir, LayerIndex layer) {
   TRY_ASSIGN(Descent descent, descentTo(state, dir, layer));
-  FdRef fd = std::move(descent.base);
-  auto& names = descent.names;
-  if (names.empty()) return fd;
-  while (!names.empty()) {
-    std::string path = std::move(names.back());
-    names.pop_back();
-    while (!names.empty() && path.size() + names.back().size() < kPathStep) {
-      path.append("/").append(names.back());
-      names.pop_back();
-    }
-    TRY_ASSIGN(Fd next, openDirectory(fd->get(), path));
-    fd = std::make_shared<const Fd>(std::move(next));
-  }
+  if (descent.names.empty()) return std::move(descent.base);
+  std::string path;
+  for (size_t i = descent.names.size(); i-- > 0;) path.append(descent.names[i]).append(i == 0 ? "" : "/");
+  TRY_ASSIGN(Fd opened, openDirectory(descent.base->get(), path));
+  FdRef fd = std::make_shared<const Fd>(std::move(opened));
   state.dirFds.put({dir.id, layer}, {fd, false});
   return fd;
 }
