@@ -121,8 +121,8 @@ class Overlay {
   // their data must not move them. Told once, before the first request.
   void leaveTimesToKernel();
 
-  // Directories whose attributes changed by a copy-up in or of them, which the kernel does not know of: it must drop
-  // what it remembers before the verb that caused it is answered. Each is told once.
+  // Nodes whose attributes the calling thread's last verb changed unasked: directories by a copy-up in or of them, files by the
+  // loss of set-id bits. The kernel must drop what it remembers before that verb is answered. Each is told once.
   std::vector<NodeId> takeStaleAttributes();
 
   [[nodiscard]] OverlayStats stats() const;

@@ -71,9 +71,7 @@ struct OverlayState {
   std::unordered_map<NodeId, SettlingFailure> unsettleable;  // of them, those that could not be given their names
   std::atomic<bool> hasUnsettleable{false};
   std::atomic<bool> hasUnsettled{false};
-  std::mutex staleMu;
-  std::vector<NodeId> stale;  // directories whose attributes a copy-up changed behind the kernel's back
-  std::atomic<bool> hasStale{false};
+  const uint64_t serial;  // tells this union from all others of the process
   std::mutex keptMu;
   std::unordered_map<NodeId, InodeRef> kept;  // inodes whose state a new lookup could not find again
 
@@ -101,8 +99,10 @@ struct OverlayState {
     return result;
   }
 
-  // The kernel must not go on with the attributes it knows of `dir`.
-  void noteStale(const Inode& dir);
+  // The kernel must not go on with the attributes it knows of `inode`: noted for the calling thread, which answers the verb.
+  void noteStale(const Inode& inode) const;
+  // What was noted by the calling thread; each once.
+  [[nodiscard]] std::vector<NodeId> takeStale() const;
 
   // A directory of the union. ESTALE, ENOTDIR.
   Result<InodeRef> findDir(NodeId id);
