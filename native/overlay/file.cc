@@ -12,6 +12,7 @@
 #include "sys/creds.h"
 #include "sys/io.h"
 #include "sys/open.h"
+#include "sys/write_back.h"
 
 namespace unionfs {
 
@@ -131,19 +132,28 @@ Result<size_t> Overlay::write(const Caller& caller, NodeId node, std::span<const
   return written;
 }
 
+namespace {
+
+// A volatile mount flushes nothing, but does not say of data known to be lost that it is safe.
+// Linux: fs/overlayfs/super.c:ovl_sync_status().
+Status syncStatus(const OverlayState& state) { return state.upperBroken.load(std::memory_order_relaxed) ? Errno(EIO) : success(); }
+
+}  // namespace
+
 Status Overlay::fsync(NodeId node, bool dataOnly) {
   OverlayState& state = *state_;
-  if (state.options.isVolatile) return success();
+  if (state.options.isVolatile) TRY(syncStatus(state));
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   if (!inode->inUpper() || !inode->isRegular()) return success();
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, false));
+  if (state.options.isVolatile) return state.noteUpper(sys::writeBackStatus(fd->get()), "write-back");
   aboutToBlock();
   return state.noteUpper(sys::fsync(fd->get(), dataOnly), "fsync");
 }
 
 Status Overlay::fsyncdir(NodeId node, bool dataOnly) {
   OverlayState& state = *state_;
-  if (state.options.isVolatile) return success();
+  if (state.options.isVolatile) return syncStatus(state);
   TRY_ASSIGN(const InodeRef dir, state.findDir(node));
   if (!dir->dir->hasUpper) return success();
   FdRef fd;
@@ -157,7 +167,8 @@ Status Overlay::fsyncdir(NodeId node, bool dataOnly) {
 
 Status Overlay::syncfs() {
   OverlayState& state = *state_;
-  if (state.options.isVolatile || !state.stack->writable()) return success();
+  if (!state.stack->writable()) return success();
+  if (state.options.isVolatile) return syncStatus(state);
   aboutToBlock();
   return state.noteUpper(sys::syncFs(state.stack->upper().root()), "syncfs");
 }
