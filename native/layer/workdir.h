@@ -48,8 +48,9 @@ class WorkDir {
   WorkDir& operator=(const WorkDir&) = delete;
 
   [[nodiscard]] const Features& features() const { return features_; }
-  // Takes away what a volatile mount marked; called when everything is on disk.
+  // Marks the upper as one that may lose data.
   Status markVolatile();
+  // Takes that mark away; called when everything is on disk.
   Status clearVolatile();
 
   [[nodiscard]] const Fd& directory() const { return work_; }

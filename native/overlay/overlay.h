@@ -15,7 +15,8 @@
 // copyMu comes first because a copy is staged with no other lock held and published under its parent's: file data is
 // copied under copyMu alone, and one big copy-up stops nobody but those who wait for that very file.
 //
-// Files: lookup.cc readdir.cc | create.cc remove.cc rename.cc | copy_up.cc | attr.cc xattr.cc file.cc | ino.cc
+// Files: lookup.cc listing.cc readdir.cc recall.cc | create.cc remove.cc rename.cc names.cc hardlink.cc | copy_up.cc
+// metadata.cc | attr.cc xattr.cc file.cc | ino.cc locate.cc
 #pragma once
 
 #include <memory>
