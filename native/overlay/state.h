@@ -67,13 +67,14 @@ struct OverlayState {
   bool canOpenByHandle = false;
 
   std::mutex unsettledMu;
+  // Guarded by unsettledMu; the two flags tell without the lock whether there is anything to look at.
   std::vector<InodeRef> unsettled;                           // hard links whose names the upper lacks (hardlink.h)
   std::unordered_map<NodeId, SettlingFailure> unsettleable;  // of them, those that could not be given their names
   std::atomic<bool> hasUnsettleable{false};
   std::atomic<bool> hasUnsettled{false};
   const uint64_t serial;  // tells this union from all others of the process
   std::mutex keptMu;
-  std::unordered_map<NodeId, InodeRef> kept;  // inodes whose state a new lookup could not find again
+  std::unordered_map<NodeId, InodeRef> kept;  // guarded by keptMu; inodes whose state a new lookup could not find again
 
   InodeTable table;
   InodeRef root;
