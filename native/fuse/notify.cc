@@ -14,8 +14,6 @@ std::span<const std::byte> bytesOf(const T& value) {
   return std::as_bytes(std::span(&value, 1));
 }
 
-iovec part(std::span<const std::byte> bytes) { return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()}; }
-
 constexpr uint64_t kLargest = std::numeric_limits<int64_t>::max();
 
 }  // namespace
@@ -24,7 +22,7 @@ Status Notifier::notify(int32_t code, std::span<const std::byte> body, Name name
   const size_t nameSize = name.empty() ? 0 : name.size() + 1;
   const abi::OutHeader header{.len = static_cast<uint32_t>(sizeof(abi::OutHeader) + body.size() + nameSize), .error = code, .unique = 0};
   const std::string text(name);  // for its NUL
-  const std::array<iovec, 3> parts{part(bytesOf(header)), part(body), part(std::as_bytes(std::span(text.c_str(), nameSize)))};
+  const std::array<iovec, 3> parts{partOf(bytesOf(header)), partOf(body), partOf(std::as_bytes(std::span(text.c_str(), nameSize)))};
   const Status sent = channel_.send(std::span(parts).first(nameSize == 0 ? 2 : 3));
   if (sent.failsWith(ENOENT)) return success();
   return sent;

@@ -1,6 +1,8 @@
 // session.cc - a mount and the server behind it, from the first message to the last thread.
 #include "fuse/session.h"
 
+#include <linux/capability.h>
+
 #include "base/log.h"
 #include "fuse/mount.h"
 #include "fuse/server.h"
@@ -13,7 +15,6 @@ namespace {
 // How long a session that is destroyed waits for the kernel to end the connection by itself. Longer means that
 // programs still hold files of the mount; the connection is then cut.
 constexpr auto kEndPatience = std::chrono::seconds(2);
-constexpr int kCapSysAdmin = 21;
 
 // As much as one READ can carry. The kernel grants 128 KiB, whatever INIT asks for.
 constexpr unsigned kReadaheadKib = kMaxWrite >> 10;
@@ -21,7 +22,7 @@ constexpr unsigned kReadaheadKib = kMaxWrite >> 10;
 ServerOptions serverOptions(const MountOptions& options) {
   return {.io = options.io,
           .readOnly = options.readOnly,
-          .initialAdmin = sys::inInitialUserNamespace() && sys::hasCapability(kCapSysAdmin),
+          .initialAdmin = sys::inInitialUserNamespace() && sys::hasCapability(CAP_SYS_ADMIN),
           .maxThreads = options.maxThreads};
 }
 

@@ -88,19 +88,25 @@ Result<Place> placeOf(OverlayState& state, Inode& inode) {
   return Place{std::move(fd), std::move(name)};
 }
 
-std::string pathOf(Inode& dir, Name name) {
-  std::string path(name);
+std::optional<std::string> pathOf(Inode& dir) {
+  std::string path;
   for (InodeRef current = InodeRef::of(dir); current->id != kRootNode;) {
     InodeRef parent;
     {
       const std::lock_guard lock(current->mu);
-      if (current->links.empty()) break;
-      path.insert(0, current->links.front().name + "/");
+      if (current->links.empty()) return std::nullopt;
+      const std::string& name = current->links.front().name;
+      path = path.empty() ? name : name + "/" + path;
       parent = current->links.front().parent;
     }
     current = std::move(parent);
   }
   return path;
+}
+
+std::string pathOf(Inode& dir, Name name) {
+  const auto above = pathOf(dir);
+  return above && !above->empty() ? *above + "/" + std::string(name) : std::string(name);
 }
 
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
