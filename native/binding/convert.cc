@@ -154,6 +154,7 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
   request.stack.upper = fields.optionalText("upper");
   request.stack.workdir = fields.optionalText("workdir");
   request.mount.mountpoint = fields.text("mountpoint");
+  request.stack.mountpoint = request.mount.mountpoint;
   request.mount.source = fields.text("source");
   request.mount.subtype = fields.text("subtype");
   request.mount.io = fields.io("io");

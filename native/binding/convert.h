@@ -32,6 +32,10 @@ struct Failure {
   std::string detail;
 };
 
+inline Napi::Buffer<char> bufferOf(Napi::Env env, const std::string& bytes) {
+  return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
+}
+
 // "ENOENT"; "E4711" for a number libc has no name for.
 std::string errnoName(Errno error);
 Napi::Error toError(Napi::Env env, const Failure& failure);

@@ -31,8 +31,6 @@ std::string textOf(const Time& time) {
   return std::to_string(time.sec) + "." + std::string(9 - nsec.size(), '0') + nsec;
 }
 
-Napi::Buffer<char> bufferOf(Napi::Env env, const std::string& bytes) { return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size()); }
-
 // Empty with a TypeError pending when the argument is no buffer.
 std::string bytesArgument(const Napi::CallbackInfo& info, size_t index) {
   if (info.Length() > index && info[index].IsBuffer()) {

@@ -2,6 +2,7 @@
 #include "binding/probe.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -23,7 +24,6 @@
 namespace unionfs::binding {
 namespace {
 
-constexpr int kCapSysAdmin = 21;
 // A POSIX ACL that says no more than mode 0640: version 2, then owner, group and others.
 constexpr std::string_view kMinimalAcl{
     "\x02\0\0\0"
@@ -102,8 +102,8 @@ Napi::Value probeHost(const Napi::CallbackInfo& info) {
   object.Set("protocolMajor", Napi::Number::New(env, facts.protocolMajor));
   object.Set("protocolMinor", Napi::Number::New(env, facts.protocolMinor));
   object.Set("features", Napi::BigInt::New(env, facts.features));
-  object.Set("initialAdmin", sys::inInitialUserNamespace() && sys::hasCapability(kCapSysAdmin));
-  object.Set("admin", sys::hasCapability(kCapSysAdmin));
+  object.Set("initialAdmin", sys::inInitialUserNamespace() && sys::hasCapability(CAP_SYS_ADMIN));
+  object.Set("admin", sys::hasCapability(CAP_SYS_ADMIN));
   object.Set("initialUserNamespace", sys::inInitialUserNamespace());
   return object;
 }

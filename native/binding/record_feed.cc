@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "binding/convert.h"
 #include "binding/layer_tools.h"
 #include "index/record_store.h"
 
@@ -50,8 +51,6 @@ Napi::Value startLearning(const Napi::CallbackInfo& info, RecordStore& store) {
   store.startLearning();
   return info.Env().Undefined();
 }
-
-Napi::Value bufferOf(Napi::Env env, const std::string& bytes) { return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size()); }
 
 // (): {layer, path, record}[]
 Napi::Value takeLearned(const Napi::CallbackInfo& info, RecordStore& store) {

@@ -10,6 +10,11 @@
 
 namespace unionfs {
 
+// A part of a message to send; the bytes are only read.
+inline iovec partOf(std::span<const std::byte> bytes) {
+  return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
+}
+
 class Channel {
  public:
   enum class Kind {

@@ -16,16 +16,14 @@ using Clock = std::chrono::steady_clock;
 // The kernel refuses replies with an errno from here on, and the program would wait for ever.
 constexpr int kErrnoLimit = 512;
 
-iovec part(std::span<const std::byte> bytes) { return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()}; }
-
 Status sendParts(const Channel& channel, uint64_t unique, int errnoValue, std::span<const std::byte> first,
                  std::span<const std::byte> second) {
   const abi::OutHeader header{
       .len = static_cast<uint32_t>(sizeof(abi::OutHeader) + first.size() + second.size()), .error = -errnoValue, .unique = unique};
-  std::array<iovec, 3> parts{part(std::as_bytes(std::span(&header, 1)))};
+  std::array<iovec, 3> parts{partOf(std::as_bytes(std::span(&header, 1)))};
   size_t count = 1;
-  if (!first.empty()) parts[count++] = part(first);
-  if (!second.empty()) parts[count++] = part(second);
+  if (!first.empty()) parts[count++] = partOf(first);
+  if (!second.empty()) parts[count++] = partOf(second);
   return channel.send(std::span(parts).first(count));
 }
 

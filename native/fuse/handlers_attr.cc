@@ -26,19 +26,8 @@ Result<AttrChange> decodeChange(const abi::SetattrIn& in) {
   if (has(fattr::kAtime)) change.atime = TimeChange{.now = has(fattr::kAtimeNow), .at = wireTime(in.atime, in.atimensec)};
   if (has(fattr::kMtime)) change.mtime = TimeChange{.now = has(fattr::kMtimeNow), .at = wireTime(in.mtime, in.mtimensec)};
   change.killPrivileges = has(fattr::kKillSuidgid);
+  change.onlyKeptTimes = (in.valid & ~uint32_t{fattr::kFh}) == (fattr::kMtime | fattr::kCtime);
   return change;
-}
-
-// With its write-back cache the kernel keeps the times of files itself and sends them when it drops an inode, also
-// after a mere change of the ctime (unlink, rename, chmod). Such a message sets nothing but the mtime, mostly to what it
-// is already; taking it for a change would copy up every lower file that is removed.
-Result<bool> isTimesAlreadyKept(Call& call, const abi::SetattrIn& in, const AttrChange& change) {
-  constexpr uint32_t kWriteBackOfTimes = abi::fattr::kMtime | abi::fattr::kCtime;
-  if (in.valid != kWriteBackOfTimes && in.valid != (kWriteBackOfTimes | abi::fattr::kFh)) return false;
-  TRY_ASSIGN(const Attr attr, call.overlay().getattr(call.node()));
-  if (attr.mtime != change.mtime->at) return false;
-  call.reply.put(encodeAttrOut(attr, call.connection.validity));
-  return true;
 }
 
 // Text of the engine as the answer, through the thread's buffer.
@@ -125,8 +114,6 @@ Status getattr(Call& call) {
 Status setattr(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::SetattrIn>());
   TRY_ASSIGN(const AttrChange change, decodeChange(in));
-  TRY_ASSIGN(const bool answered, isTimesAlreadyKept(call, in, change));
-  if (answered) return success();
   TRY_ASSIGN(const Attr attr, call.overlay().setattr(call.request.caller(), call.node(), change));
   call.reply.put(encodeAttrOut(attr, call.connection.validity));
   return success();

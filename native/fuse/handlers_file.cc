@@ -1,9 +1,7 @@
 // handlers_file.cc - opening, reading, writing and what else concerns a file's data.
 #include <algorithm>
 
-#include "base/log.h"
 #include "fuse/handlers.h"
-#include "fuse/notify.h"
 #include "fuse/seek.h"
 
 namespace unionfs::handlers {
@@ -12,25 +10,11 @@ namespace {
 // The most one COPY_FILE_RANGE may report in 32 bits, rounded to a page.
 constexpr uint64_t kCopyLimit32 = 0x7ffff000;
 
-// A write that takes away setuid and setgid changes the mode behind the kernel's back: it does not look again by itself.
-// Attributes alone are dropped, which waits for nothing, so the serving thread may do it.
-void tellModeChanged(Call& call, NodeId node) {
-  const Status told = Notifier(call.channel).invalidateAttributes(node);
-  if (!told) log::write(log::Level::warn, "stale mode in the kernel", {{"node", node}, {"errno", told.error().value()}});
-}
-
-// FALLOCATE and COPY_FILE_RANGE do not say whether the caller keeps setuid bits; the engine judges by the caller.
-void tellModeMayHaveChanged(Call& call, NodeId node) {
-  if (call.request.header().uid != 0) tellModeChanged(call, node);
-}
-
 Result<size_t> copyRange(Call& call, uint64_t limit) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::CopyFileRangeIn>());
   if (in.flags != 0) return Errno(EINVAL);
   const Caller caller = call.request.caller();
-  auto copied = call.overlay().copyFileRange(caller, call.node(), in.off_in, in.nodeid_out, in.off_out, std::min(in.len, limit));
-  if (copied) tellModeMayHaveChanged(call, in.nodeid_out);
-  return copied;
+  return call.overlay().copyFileRange(caller, call.node(), in.off_in, in.nodeid_out, in.off_out, std::min(in.len, limit));
 }
 
 }  // namespace
@@ -44,7 +28,6 @@ Status open(Call& call) {
   }
   const OpenFlags flags{.raw = static_cast<int>(in.flags), .killPrivileges = (in.open_flags & abi::kOpenKillSuidgid) != 0};
   TRY_ASSIGN(const abi::OpenOut out, call.connection.backing->open(call.request.caller(), call.node(), flags));
-  if (flags.truncates() && flags.killPrivileges) tellModeChanged(call, call.node());
   call.reply.put(out);
   return success();
 }
@@ -75,7 +58,6 @@ Status write(Call& call) {
   const WriteOptions options{.killPrivileges = (in.write_flags & abi::kWriteKillSuidgid) != 0,
                              .fromCache = (in.write_flags & abi::kWriteCache) != 0};
   TRY_ASSIGN(const size_t count, call.overlay().write(call.request.caller(), call.node(), data, in.offset, options));
-  if (options.killPrivileges) tellModeChanged(call, call.node());
   call.reply.put(abi::WriteOut{.size = static_cast<uint32_t>(count), .padding = 0});
   return success();
 }
@@ -97,9 +79,7 @@ Status syncfs(Call& call) { return call.overlay().syncfs(); }
 
 Status fallocate(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::FallocateIn>());
-  TRY(call.overlay().fallocate(call.request.caller(), call.node(), static_cast<int>(in.mode), in.offset, in.length));
-  tellModeMayHaveChanged(call, call.node());
-  return success();
+  return call.overlay().fallocate(call.request.caller(), call.node(), static_cast<int>(in.mode), in.offset, in.length);
 }
 
 Status lseek(Call& call) {

@@ -3,7 +3,7 @@
 
 namespace unionfs::handlers {
 
-// An interrupt that finds nothing came too late: its request was answered.
+// One that finds nothing came too late, as its request was answered, or is noted for the reader who is about to begin it.
 Status interrupt(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::InterruptIn>());
   call.connection.inFlight.interrupt(in.unique);

@@ -14,15 +14,13 @@ std::span<const std::byte> bytesOf(const T& value) {
   return std::as_bytes(std::span(&value, 1));
 }
 
-iovec part(std::span<const std::byte> bytes) { return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()}; }
-
 constexpr uint64_t kLargest = std::numeric_limits<int64_t>::max();
 
 }  // namespace
 
 Status Notifier::notify(int32_t code, std::span<const std::byte> body) const {
   const abi::OutHeader header{.len = static_cast<uint32_t>(sizeof(abi::OutHeader) + body.size()), .error = code, .unique = 0};
-  const std::array<iovec, 2> parts{part(bytesOf(header)), part(body)};
+  const std::array<iovec, 2> parts{partOf(bytesOf(header)), partOf(body)};
   const Status sent = channel_.send(parts);
   if (sent.failsWith(ENOENT)) return success();
   return sent;

@@ -67,8 +67,9 @@ Server::Server(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOp
 Server::~Server() { stop(); }
 
 void Server::stop() {
-  workers_->stop();
+  // In this order: what the seek thread waits for may be WRITEs, which workers serve.
   if (seeker_) seeker_->stop();
+  workers_->stop();
 }
 
 Result<std::unique_ptr<Server>> Server::create(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options,

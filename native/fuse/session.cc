@@ -1,6 +1,8 @@
 // session.cc - a mount and the server behind it, from the first message to the last thread.
 #include "fuse/session.h"
 
+#include <linux/capability.h>
+
 #include "base/log.h"
 #include "fuse/mount.h"
 #include "fuse/server.h"
@@ -13,7 +15,6 @@ namespace {
 // How long a session that is destroyed waits for the kernel to end the connection by itself. Longer means that
 // programs still hold files of the mount; the connection is then cut.
 constexpr auto kEndPatience = std::chrono::seconds(2);
-constexpr int kCapSysAdmin = 21;
 
 // As much as one READ can carry. The kernel grants 128 KiB, whatever INIT asks for.
 constexpr unsigned kReadaheadKib = kMaxWrite >> 10;
@@ -28,12 +29,19 @@ Validity validityOf(double timeout) {
 ServerOptions serverOptions(const MountOptions& options) {
   return {.io = options.io,
           .readOnly = options.readOnly,
-          .initialAdmin = sys::inInitialUserNamespace() && sys::hasCapability(kCapSysAdmin),
+          .initialAdmin = sys::inInitialUserNamespace() && sys::hasCapability(CAP_SYS_ADMIN),
           .maxThreads = options.maxThreads,
           .writeback = options.writeback,
           .acl = options.acl,
           .xattrs = options.xattrs,
           .validity = validityOf(options.timeout)};
+}
+
+// Nobody is to wait for threads that will serve no more. Where the kernel does not let us, the last descriptor does it, a
+// moment later.
+void cut(uint64_t connection) {
+  const Status done = sys::abortConnection(connection);
+  if (!done) log::write(log::Level::debug, "the connection ends with its last descriptor", {{"errno", done.error().value()}});
 }
 
 }  // namespace
@@ -72,7 +80,7 @@ Session::~Session() {
   if (state_->server->threads() > 0) {
     const Status gone = unmount(true);
     if (!gone && !gone.failsWith(EINVAL)) log::write(log::Level::warn, "not unmounted", {{"errno", gone.error().value()}});
-    state_->server->waitEnd(kEndPatience);
+    if (!state_->server->waitEnd(kEndPatience)) cut(state_->place->connection());
   }
   state_->server->stop();
   state_->place->forget();

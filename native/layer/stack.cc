@@ -1,8 +1,11 @@
 #include "layer/stack.h"
 
+#include <fcntl.h>
+
 #include <map>
 
 #include "layer/workdir.h"
+#include "sys/open.h"
 
 namespace unionfs {
 
@@ -16,6 +19,32 @@ const char* workDirFailure(Errno error) {
   if (error == EXDEV) return "the work directory is not on the same mount as the upper";
   if (error == EUCLEAN) return "an unclean volatile mount lies in the work directory; its upper may have lost data";
   return "the work directory cannot be prepared";
+}
+
+bool isSameFile(const sys::Stat& a, const sys::Stat& b) { return a.dev == b.dev && a.ino == b.ino; }
+
+// Whether one meets the directory `above` on the way from `path` up to the root.
+Result<bool> liesBelow(const std::string& path, const sys::Stat& above) {
+  TRY_ASSIGN(Fd dir, sys::openPath(path, O_PATH | O_DIRECTORY));
+  TRY_ASSIGN(sys::Stat stat, sys::stat({dir.get(), ""}));
+  for (;;) {
+    TRY_ASSIGN(dir, sys::open({dir.get(), ".."}, O_PATH | O_DIRECTORY));
+    TRY_ASSIGN(const sys::Stat parent, sys::stat({dir.get(), ""}));
+    if (isSameFile(parent, stat) && parent.mountId == stat.mountId) return false;  // the root
+    if (isSameFile(parent, above)) return true;
+    stat = parent;
+  }
+}
+
+// Validation says the same to a person before; here it is what keeps a daemon from waiting for itself.
+bool mayMountAt(const std::string& mountpoint, const Layer& lower, StackError& error) {
+  if (lower.isClone()) return true;
+  const auto inside = liesBelow(mountpoint, lower.rootStat());
+  if (inside.ok() && !*inside) return true;
+  error = {mountpoint, "the mount point lies inside the lower " + lower.path() + ", of which no private clone can be taken",
+           inside.ok() ? Errno(ELOOP) : inside.error()};
+  if (!inside.ok()) error.what = "the mount point cannot be looked at";
+  return false;
 }
 
 }  // namespace
@@ -48,6 +77,7 @@ std::shared_ptr<LayerStack> LayerStack::open(const StackOptions& options, StackE
   for (size_t i = 0; i < options.lowers.size(); ++i) {
     if (!add(options.lowers[i], true)) return nullptr;
     if (i < options.ownersMapped.size() && options.ownersMapped[i]) stack->layers_.back()->setOwnersMapped();
+    if (!options.mountpoint.empty() && !mayMountAt(options.mountpoint, *stack->layers_.back(), error)) return nullptr;
   }
   stack->filesystems_ = static_cast<unsigned>(filesystems.size());
   return stack;

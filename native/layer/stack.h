@@ -23,6 +23,7 @@ struct StackOptions {
   std::vector<bool> ownersMapped{};  // of each lower: it lies on an idmapped mount. Empty: of none
   std::string upper;                 // empty: read-only
   std::string workdir;               // empty exactly when upper is
+  std::string mountpoint = {};       // where the union will be mounted; empty: nowhere
 };
 
 // Why a stack cannot be opened, for a person: the path concerned, what failed, the errno.
@@ -37,6 +38,7 @@ class WorkDir;
 class LayerStack {
  public:
   // Locks upper and workdir (EBUSY when another mount has them), sweeps the workdir, probes what the upper can carry.
+  // ELOOP: the mount point lies in a lower that is no private clone, so that walking the lower would lead into the union.
   static std::shared_ptr<LayerStack> open(const StackOptions& options, StackError& error);
   ~LayerStack();
   LayerStack(const LayerStack&) = delete;

@@ -1,9 +1,13 @@
 #include "layer/stack.h"
 
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "layer/workdir.h"
+#include "sys/creds.h"
 #include "testing/layer_fixture.h"
 #include "testing/test.h"
 
@@ -63,6 +67,41 @@ TEST("a lower that is taken as a clone cannot be written through") {
   if (!stack->layer(1).isClone()) SKIP("needs the right to clone mounts");
   EXPECT_EQ(::mkdirat(stack->layer(1).root(), "d", 0755), -1);
   EXPECT_EQ(errno, EROFS);
+}
+
+// Runs `body` on a thread that may not clone mounts.
+template <typename Body>
+void withoutMountRights(Body body) {
+  std::thread([&body] {
+    REQUIRE(sys::giveUpCapability(CAP_SYS_ADMIN).ok());
+    body();
+  }).join();
+}
+
+TEST("a mount point inside a lower is refused where the lower cannot be taken as a private clone") {
+  const TempDir temp;
+  const Paths in(temp);
+  EXPECT(writeTree(temp.path(), "a/sub/mnt/\na-mnt/"));
+  withoutMountRights([&] {
+    const auto at = [&in](const char* mountpoint) {
+      return errorOf({.lowers = {in("b"), in("a")}, .upper = "", .workdir = "", .mountpoint = in(mountpoint)});
+    };
+    EXPECT_EQ(at("a/sub/mnt"), "mnt: the mount point lies inside the lower " + in("a") + ", of which no private clone can be taken: 40");
+    EXPECT_EQ(at("a"), "opened");
+    EXPECT_EQ(at("a-mnt"), "opened");
+    EXPECT_EQ(at("missing"), "missing: the mount point cannot be looked at: 2");
+  });
+}
+
+TEST("a mount point inside a lower is fine where the lower is a private clone") {
+  const TempDir temp;
+  const Paths in(temp);
+  EXPECT(writeTree(temp.path(), "a/mnt/"));
+  StackError error;
+  const auto stack = LayerStack::open({.lowers = {in("a")}, .upper = "", .workdir = ""}, error);
+  REQUIRE(stack);
+  if (!stack->layer(1).isClone()) SKIP("needs the right to clone mounts");
+  EXPECT_EQ(errorOf({.lowers = {in("a")}, .upper = "", .workdir = "", .mountpoint = in("a/mnt")}), "opened");
 }
 
 TEST("what cannot be opened is named with its errno") {

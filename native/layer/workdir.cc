@@ -46,8 +46,9 @@ Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const La
   TRY_ASSIGN(dir->base_, sys::openPath(path, O_RDONLY | O_DIRECTORY));
   TRY_ASSIGN(const sys::Stat stat, sys::stat({dir->base_.get(), ""}));
   if (stat.dev != upper.rootStat().dev || stat.mountId != upper.rootStat().mountId) return Errno(EXDEV);
-  // Own open file descriptions, so that the lock lives and dies with this object.
-  TRY_ASSIGN(dir->upperLock_, sys::openPath(upper.path(), O_RDONLY | O_DIRECTORY));
+  // Own open file descriptions, so that the lock lives and dies with this object. The upper's path may lead elsewhere by
+  // now; what is locked is what is written.
+  TRY_ASSIGN(dir->upperLock_, openDir({upper.root(), "."}));
   for (const int fd : {dir->base_.get(), dir->upperLock_.get()}) {
     const auto locked = sys::lockExclusive(fd);
     if (!locked.ok()) return locked.failsWith(EWOULDBLOCK) ? Errno(EBUSY) : locked.error();
@@ -55,6 +56,10 @@ Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const La
   TRY(dir->sweep(dir->base_.get()));
   TRY(dir->probe());
   return dir;
+}
+
+WorkDir::~WorkDir() {
+  if (!whiteoutName_.empty()) discard(whiteoutName_);
 }
 
 Status WorkDir::sweep(int base) {

@@ -42,10 +42,15 @@ class WorkDir {
   // EBUSY: another mount holds the lock. EXDEV: not on the upper's mount. EUCLEAN: an unclean volatile mount lies here
   // (WORKDIR/work/incompat/volatile), whose upper may have lost data.
   static Result<std::unique_ptr<WorkDir>> open(const std::string& path, const Layer& upper);
+  // Takes the shared whiteout away: a mount that came to nothing leaves an empty work directory.
+  ~WorkDir();
+  WorkDir(const WorkDir&) = delete;
+  WorkDir& operator=(const WorkDir&) = delete;
 
   [[nodiscard]] const Features& features() const { return features_; }
-  // Takes away what a volatile mount marked; called when everything is on disk.
+  // Marks the upper as one that may lose data.
   Status markVolatile();
+  // Takes that mark away; called when everything is on disk.
   Status clearVolatile();
 
   [[nodiscard]] const Fd& directory() const { return work_; }

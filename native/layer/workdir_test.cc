@@ -58,6 +58,29 @@ class Bench {
   TempDir temp_;
 };
 
+TEST("the directory that is written is locked, wherever its path leads by then") {
+  const Bench bench;
+  const auto upper = Layer::open(bench.upperPath().string(), false);
+  REQUIRE(upper.ok());
+  const fs::path moved = bench.workPath() / "moved";
+  fs::rename(bench.upperPath(), moved);
+  fs::create_directory(bench.upperPath());
+  const auto work = WorkDir::open(bench.workPath().string(), **upper);
+  REQUIRE(work.ok());
+  const auto lock = [](const fs::path& path) {
+    const auto fd = sys::openPath(path.string(), O_RDONLY | O_DIRECTORY);
+    return fd.ok() ? sys::lockExclusive(fd->get()) : Status(fd.error());
+  };
+  EXPECT(lock(moved).failsWith(EWOULDBLOCK));
+  EXPECT(lock(bench.upperPath()).ok());
+}
+
+TEST("a work directory that nobody used is left empty") {
+  const Bench bench;
+  EXPECT(bench.open().ok());
+  EXPECT(fs::is_empty(bench.workPath() / "work"));
+}
+
 TEST("opening sweeps WORKDIR/work, and nothing else") {
   const Bench bench;
   EXPECT(writeTree(

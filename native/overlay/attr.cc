@@ -87,7 +87,7 @@ Status changeSize(OverlayState& state, const Caller& caller, const InodeRef& ino
   }
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, true));
   TRY(state.noteUpper(sys::truncate(fd->get(), *change.size), "truncate"));
-  return change.killPrivileges ? killPrivileges(fd->get()) : success();
+  return change.killPrivileges ? killPrivileges(state, *inode, fd->get()) : success();
 }
 
 // An append-only file takes no time but the present one; what the kernel's cache sends behind an append is as good.
@@ -112,9 +112,16 @@ Status applyChange(OverlayState& state, Inode& inode, const AttrChange& change) 
 
 }  // namespace
 
+// With its write-back cache the kernel keeps the times of files itself and sends them when it drops an inode, also after a
+// mere change of the ctime (unlink, rename, chmod). Mostly the mtime is what it is already; taking that for a change would
+// copy up every lower file that is removed.
 Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChange& asked) {
   OverlayState& state = *state_;
   const AttrChange change = state.options.owners.store(asked);
+  if (change.onlyKeptTimes && change.mtime) {
+    TRY_ASSIGN(const Attr attr, getattr(node));
+    if (attr.mtime == change.mtime->at) return attr;
+  }
   TRY(state.requireWritable());
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   if (change.size) TRY(changeSize(state, caller, inode, change));

@@ -47,8 +47,8 @@ class FdCache {
 
   const size_t capacity_;
   mutable std::mutex mu_;
-  std::list<Slot> recent_;  // most recently used first
-  std::unordered_map<FdKey, std::list<Slot>::iterator, Hash> slots_;
+  std::list<Slot> recent_;                                            // guarded by mu_; most recently used first
+  std::unordered_map<FdKey, std::list<Slot>::iterator, Hash> slots_;  // guarded by mu_
 };
 
 }  // namespace unionfs

@@ -12,6 +12,7 @@
 #include "sys/creds.h"
 #include "sys/io.h"
 #include "sys/open.h"
+#include "sys/write_back.h"
 
 namespace unionfs {
 
@@ -41,7 +42,9 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
   return shared;
 }
 
-Status killPrivileges(int fd) {
+// Noted also when nothing is left to do here: the layer may have taken the bits at the write already.
+Status killPrivileges(const OverlayState& state, const Inode& inode, int fd) {
+  state.noteStale(inode);
   TRY_ASSIGN(const sys::Stat stat, sys::stat({fd, ""}));
   mode_t drop = 0;
   if ((stat.mode & S_ISUID) != 0) drop |= S_ISUID;
@@ -94,7 +97,9 @@ Result<size_t> writeToEnd(int fd, std::span<const std::byte> from, uint64_t offs
 }
 
 // FALLOCATE and COPY_FILE_RANGE do not say whether the caller may keep setuid bits: only root may.
-Status killPrivilegesOf(const Caller& caller, int fd) { return caller.uid == 0 ? success() : killPrivileges(fd); }
+Status killPrivilegesOf(const Caller& caller, const OverlayState& state, const Inode& inode, int fd) {
+  return caller.uid == 0 ? success() : killPrivileges(state, inode, fd);
+}
 
 // Runs a change of the data. Where the kernel keeps the times, the file's stay what they were: a change within the
 // same clock tick is none for the kernel, and it would never correct what the layer's own clock said.
@@ -123,23 +128,32 @@ Result<size_t> Overlay::write(const Caller& caller, NodeId node, std::span<const
   };
   const auto written = state.retryWhenFull([&] { return changeData(state, *inode, fd, put); });
   if (!written.ok()) return state.noteUpperError(written.error(), "write");
-  if (options.killPrivileges) TRY(killPrivileges(fd));
+  if (options.killPrivileges) TRY(killPrivileges(state, *inode, fd));
   return written;
 }
 
+namespace {
+
+// A volatile mount flushes nothing, but does not say of data known to be lost that it is safe.
+// Linux: fs/overlayfs/super.c:ovl_sync_status().
+Status syncStatus(const OverlayState& state) { return state.upperBroken.load(std::memory_order_relaxed) ? Errno(EIO) : success(); }
+
+}  // namespace
+
 Status Overlay::fsync(NodeId node, bool dataOnly) {
   OverlayState& state = *state_;
-  if (state.options.isVolatile) return success();
+  if (state.options.isVolatile) TRY(syncStatus(state));
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   if (!inode->inUpper() || !inode->isRegular()) return success();
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, false));
+  if (state.options.isVolatile) return state.noteUpper(sys::writeBackStatus(fd->get()), "write-back");
   aboutToBlock();
   return state.noteUpper(sys::fsync(fd->get(), dataOnly), "fsync");
 }
 
 Status Overlay::fsyncdir(NodeId node, bool dataOnly) {
   OverlayState& state = *state_;
-  if (state.options.isVolatile) return success();
+  if (state.options.isVolatile) return syncStatus(state);
   TRY_ASSIGN(const InodeRef dir, state.findDir(node));
   if (!dir->dir->hasUpper) return success();
   FdRef fd;
@@ -153,7 +167,8 @@ Status Overlay::fsyncdir(NodeId node, bool dataOnly) {
 
 Status Overlay::syncfs() {
   OverlayState& state = *state_;
-  if (state.options.isVolatile || !state.stack->writable()) return success();
+  if (!state.stack->writable()) return success();
+  if (state.options.isVolatile) return syncStatus(state);
   aboutToBlock();
   return state.noteUpper(sys::syncFs(state.stack->upper().root()), "syncfs");
 }
@@ -168,7 +183,7 @@ Status Overlay::fallocate(const Caller& caller, NodeId node, int mode, uint64_t 
     return changeData(state, *inode, fd->get(), [&] { return sys::fallocate(fd->get(), mode, offset, length); });
   }),
                       "fallocate"));
-  return killPrivilegesOf(caller, fd->get());
+  return killPrivilegesOf(caller, state, *inode, fd->get());
 }
 
 Result<uint64_t> Overlay::lseek(NodeId node, uint64_t offset, int whence) {
@@ -192,7 +207,7 @@ Result<size_t> Overlay::copyFileRange(const Caller& caller, NodeId from, uint64_
                       [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
   });
   if (!copied.ok()) return copied;  // by the source as well as by the upper
-  TRY(killPrivilegesOf(caller, targetFd->get()));
+  TRY(killPrivilegesOf(caller, state, *target, targetFd->get()));
   return copied;
 }
 

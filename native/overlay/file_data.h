@@ -11,7 +11,7 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
 Result<FdRef> dataFd(OverlayState& state, const InodeRef& inode, bool writable);
 
 // Takes setuid, setgid (where the group may execute) and file capabilities away, as a write by one without CAP_FSETID
-// does. Linux: fs/inode.c:file_remove_privs().
-Status killPrivileges(int fd);
+// does. The kernel is told that the mode it knows may be no more. Linux: fs/inode.c:file_remove_privs().
+Status killPrivileges(const OverlayState& state, const Inode& inode, int fd);
 
 }  // namespace unionfs

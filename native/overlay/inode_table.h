@@ -67,14 +67,15 @@ class InodeTable {
   bool hasShrunk();
   void unlinkLocked(Inode& inode);
 
+  const std::function<void(Inode&)> onGone_;
   mutable std::mutex mu_;
+  // Guarded by mu_:
   std::unordered_map<NodeId, Inode*> byId_;
   std::unordered_map<RealKey, Inode*, RealKeyHash> byKey_;
   std::unordered_map<RealKey, uint64_t, RealKeyHash> inoHints_;
   NodeId nextId_ = kRootNode;
   uint64_t lookups_ = 0;
   uint64_t peak_ = 0;  // inodes since memory was last given back
-  std::function<void(Inode&)> onGone_;
 };
 
 }  // namespace unionfs

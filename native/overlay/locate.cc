@@ -10,14 +10,11 @@ namespace unionfs {
 
 namespace {
 
-// Longest path given to one openat2(2); deeper directories are opened in steps.
-constexpr size_t kPathStep = 3500;
-
 FdRef layerRoot(const OverlayState& state, LayerIndex layer) { return {state.stack, &state.stack->layer(layer).rootFd()}; }
 
 Result<Fd> openDirectory(int base, const std::string& path) {
-  auto fd = sys::openBeneath(base, path.c_str(), O_RDONLY | O_DIRECTORY);
-  if (fd.failsWith(EACCES)) return sys::openBeneath(base, path.c_str(), O_PATH | O_DIRECTORY);
+  auto fd = sys::openDirectoryBeneath(base, path, O_RDONLY);
+  if (fd.failsWith(EACCES)) return sys::openDirectoryBeneath(base, path, O_PATH);
   return fd;
 }
 
@@ -58,19 +55,11 @@ Result<Descent> descentTo(OverlayState& state, Inode& dir, LayerIndex layer) {
 
 Result<FdRef> dirFd(OverlayState& state, Inode& dir, LayerIndex layer) {
   TRY_ASSIGN(Descent descent, descentTo(state, dir, layer));
-  FdRef fd = std::move(descent.base);
-  auto& names = descent.names;
-  if (names.empty()) return fd;
-  while (!names.empty()) {
-    std::string path = std::move(names.back());
-    names.pop_back();
-    while (!names.empty() && path.size() + names.back().size() < kPathStep) {
-      path.append("/").append(names.back());
-      names.pop_back();
-    }
-    TRY_ASSIGN(Fd next, openDirectory(fd->get(), path));
-    fd = std::make_shared<const Fd>(std::move(next));
-  }
+  if (descent.names.empty()) return std::move(descent.base);
+  std::string path;
+  for (size_t i = descent.names.size(); i-- > 0;) path.append(descent.names[i]).append(i == 0 ? "" : "/");
+  TRY_ASSIGN(Fd opened, openDirectory(descent.base->get(), path));
+  FdRef fd = std::make_shared<const Fd>(std::move(opened));
   state.dirFds.put({dir.id, layer}, {fd, false});
   return fd;
 }
@@ -99,14 +88,15 @@ Result<Place> placeOf(OverlayState& state, Inode& inode) {
   return Place{std::move(fd), std::move(name)};
 }
 
-std::string pathOf(Inode& dir, Name name) {
-  std::string path(name);
+std::optional<std::string> pathOf(Inode& dir) {
+  std::string path;
   for (InodeRef current = InodeRef::of(dir); current->id != kRootNode;) {
     InodeRef parent;
     {
       const std::lock_guard lock(current->mu);
-      if (current->links.empty()) break;
-      path.insert(0, current->links.front().name + "/");
+      if (current->links.empty()) return std::nullopt;
+      const std::string& name = current->links.front().name;
+      path = path.empty() ? name : name + "/" + path;
       parent = current->links.front().parent;
     }
     current = std::move(parent);
@@ -120,6 +110,11 @@ Result<Fd> openIfStill(Inode& inode, At at) {
   const std::lock_guard lock(inode.mu);
   if (stat.ino != inode.upperIno) return Errno(ENOENT);
   return file;
+}
+
+std::string pathOf(Inode& dir, Name name) {
+  const auto above = pathOf(dir);
+  return above && !above->empty() ? *above + "/" + std::string(name) : std::string(name);
 }
 
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "overlay/state.h"
 #include "sys/stat.h"
@@ -72,7 +73,10 @@ auto withPlace(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{
 // stat of the top real file; a name that meanwhile means another file is not taken for it.
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode);
 
-// A name of the union as a path from its root, for people. Needs renameMu as well.
+// A directory of the union as a path from its root, which is empty; nullopt when it has no name any more. A directory that a
+// lower has is never renamed, so its path is the same there.
+std::optional<std::string> pathOf(Inode& dir);
+// A name of the union as such a path, for people.
 std::string pathOf(Inode& dir, Name name);
 
 }  // namespace unionfs

@@ -65,12 +65,7 @@ Result<std::unique_ptr<Overlay>> Overlay::open(std::shared_ptr<LayerStack> stack
 
 void Overlay::leaveTimesToKernel() { state_->kernelKeepsTimes = true; }
 
-std::vector<NodeId> Overlay::takeStaleAttributes() {
-  if (!state_->hasStale.load(std::memory_order_acquire)) return {};
-  const std::lock_guard lock(state_->staleMu);
-  state_->hasStale.store(false, std::memory_order_relaxed);
-  return std::exchange(state_->stale, {});
-}
+std::vector<NodeId> Overlay::takeStaleAttributes() { return state_->takeStale(); }
 
 OverlayStats Overlay::stats() const {
   const OverlayState& state = *state_;

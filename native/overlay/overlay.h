@@ -1,7 +1,8 @@
 // overlay.h - the union engine: every verb a program can ask of the merged tree. This header is the map of the house.
 //
 // All verbs may be called from any thread. They work on node ids the kernel holds a lookup count for; an unknown id
-// is ESTALE. No verb keeps a lock when it returns, none replies, none calls out under a lock. Verbs that change the
+// is ESTALE. No verb keeps a lock when it returns, none replies, none calls out under a lock. A log record may be written
+// under any lock: log::write puts it in a queue behind a leaf lock of its own, and waits for nobody. Verbs that change the
 // tree on a mount without an upper fail with EROFS.
 //
 // Lock order (take downwards only):
@@ -11,11 +12,13 @@
 //                           for all of them
 //       DirState::mu        parent before child; never two unrelated directories
 //         Inode::timesMu    held while data changes and while times are set, where the kernel keeps the times
-//           leaves          Inode::mu, inode-table, descriptor caches, listings: no system call inside except close
+//           leaves          Inode::mu, inode-table, descriptor caches, listings: no system call inside except close;
+//                           WorkDir::whiteoutMutex_, which makes and links the shared whiteout inside
 // copyMu comes first because a copy is staged with no other lock held and published under its parent's: file data is
 // copied under copyMu alone, and one big copy-up stops nobody but those who wait for that very file.
 //
-// Files: lookup.cc readdir.cc | create.cc remove.cc rename.cc | copy_up.cc | attr.cc xattr.cc file.cc | ino.cc ids.cc
+// Files: lookup.cc listing.cc readdir.cc recall.cc | create.cc remove.cc rename.cc names.cc hardlink.cc | copy_up.cc
+// metadata.cc | attr.cc xattr.cc file.cc | ino.cc ids.cc locate.cc
 #pragma once
 
 #include <memory>
@@ -125,8 +128,8 @@ class Overlay {
   // their data must not move them. Told once, before the first request.
   void leaveTimesToKernel();
 
-  // Directories whose attributes changed by a copy-up in or of them, which the kernel does not know of: it must drop
-  // what it remembers before the verb that caused it is answered. Each is told once.
+  // Nodes whose attributes the calling thread's last verb changed unasked: directories by a copy-up in or of them, files by the
+  // loss of set-id bits. The kernel must drop what it remembers before that verb is answered. Each is told once.
   std::vector<NodeId> takeStaleAttributes();
 
   [[nodiscard]] OverlayStats stats() const;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "index/record_store.h"
 #include "layer/marker.h"
+#include "overlay/locate.h"
 #include "sys/xattr.h"
 
 namespace unionfs {
@@ -60,23 +61,6 @@ std::optional<RecordedEntry> entryOf(OverlayState& state, Inode& inode, const Di
   }
   record = recordOf(state, *parent, layer);
   return record == nullptr ? std::nullopt : record->find(name);
-}
-
-// A directory of the union as a path; the same in every lower that has it, as such a directory is never renamed.
-std::optional<std::string> pathOf(Inode& dir) {
-  std::string path;
-  for (InodeRef current = InodeRef::of(dir); current->id != kRootNode;) {
-    InodeRef parent;
-    {
-      const std::lock_guard lock(current->mu);
-      if (current->links.empty()) return std::nullopt;
-      const std::string& name = current->links.front().name;
-      path = path.empty() ? name : name + "/" + path;
-      parent = current->links.front().parent;
-    }
-    current = std::move(parent);
-  }
-  return path;
 }
 
 }  // namespace

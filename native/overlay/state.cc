@@ -26,6 +26,16 @@ void dropCached(OverlayState& state, Inode& inode) {
   if (!inode.orphanName.empty()) state.work().discard(inode.orphanName);
 }
 
+// Nodes whose attributes this thread changed behind the kernel's back. In a list for all threads, one could
+// take another's and tell the kernel too late for the other's answer.
+struct StaleHere {
+  uint64_t overlay = 0;  // its serial
+  std::vector<NodeId> nodes;
+};
+thread_local StaleHere staleHere;
+
+std::atomic<uint64_t> nextSerial{1};
+
 }  // namespace
 
 OverlayState::OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions opts)
@@ -34,6 +44,7 @@ OverlayState::OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions op
       dirFds(opts.fdBudget / 2),
       dataFds(opts.fdBudget / 4),
       listings(opts.listingBytes),
+      serial(nextSerial.fetch_add(1)),
       table([this](Inode& inode) { dropCached(*this, inode); }) {
   canOpenByHandle = sys::hasCapability(CAP_DAC_READ_SEARCH) && sys::inInitialUserNamespace();
 }
@@ -65,10 +76,14 @@ Status OverlayState::noteUpper(Status status, const char* what) {
   return status;
 }
 
-void OverlayState::noteStale(const Inode& dir) {
-  const std::lock_guard lock(staleMu);
-  if (stale.empty() || stale.back() != dir.id) stale.push_back(dir.id);
-  hasStale.store(true, std::memory_order_release);
+void OverlayState::noteStale(const Inode& inode) const {
+  if (staleHere.overlay != serial) staleHere = {serial, {}};
+  if (staleHere.nodes.empty() || staleHere.nodes.back() != inode.id) staleHere.nodes.push_back(inode.id);
+}
+
+std::vector<NodeId> OverlayState::takeStale() const {
+  if (staleHere.overlay != serial) return {};
+  return std::exchange(staleHere.nodes, {});
 }
 
 Result<InodeRef> OverlayState::findDir(NodeId id) {

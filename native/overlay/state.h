@@ -67,15 +67,14 @@ struct OverlayState {
   bool canOpenByHandle = false;
 
   std::mutex unsettledMu;
+  // Guarded by unsettledMu; the two flags tell without the lock whether there is anything to look at.
   std::vector<InodeRef> unsettled;                           // hard links whose names the upper lacks (hardlink.h)
   std::unordered_map<NodeId, SettlingFailure> unsettleable;  // of them, those that could not be given their names
   std::atomic<bool> hasUnsettleable{false};
   std::atomic<bool> hasUnsettled{false};
-  std::mutex staleMu;
-  std::vector<NodeId> stale;  // directories whose attributes a copy-up changed behind the kernel's back
-  std::atomic<bool> hasStale{false};
+  const uint64_t serial;  // tells this union from all others of the process
   std::mutex keptMu;
-  std::unordered_map<NodeId, InodeRef> kept;  // inodes whose state a new lookup could not find again
+  std::unordered_map<NodeId, InodeRef> kept;  // guarded by keptMu; inodes whose state a new lookup could not find again
   std::atomic<bool> hasKept{false};
 
   InodeTable table;
@@ -103,8 +102,10 @@ struct OverlayState {
     return result;
   }
 
-  // The kernel must not go on with the attributes it knows of `dir`.
-  void noteStale(const Inode& dir);
+  // The kernel must not go on with the attributes it knows of `inode`: noted for the calling thread, which answers the verb.
+  void noteStale(const Inode& inode) const;
+  // What was noted by the calling thread; each once.
+  [[nodiscard]] std::vector<NodeId> takeStale() const;
 
   // A directory of the union. ESTALE, ENOTDIR.
   Result<InodeRef> findDir(NodeId id);

@@ -78,6 +78,7 @@ struct AttrChange {
   std::optional<uint64_t> size;
   std::optional<TimeChange> atime, mtime;
   bool killPrivileges = false;  // FUSE_SETATTR with FATTR_KILL_SUIDGID: a truncation by one without CAP_FSETID
+  bool onlyKeptTimes = false;   // the times that the kernel's write-back cache keeps (mtime, and ctime), and nothing else
 };
 
 struct NewNode {

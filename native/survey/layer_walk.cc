@@ -17,10 +17,9 @@ namespace {
 constexpr size_t kBatchBytes = 256 << 10;
 constexpr auto kBatchTime = std::chrono::milliseconds(200);
 
-Result<Fd> openDirectory(int root, const std::string& path) {
-  const char* name = path.empty() ? "." : path.c_str();
-  auto fd = sys::openBeneath(root, name, O_RDONLY | O_DIRECTORY | O_NOATIME);
-  if (fd.failsWith(EPERM)) return sys::openBeneath(root, name, O_RDONLY | O_DIRECTORY);  // not ours
+Result<Fd> openForWalk(int root, const std::string& path) {
+  auto fd = sys::openDirectoryBeneath(root, path, O_RDONLY | O_NOATIME);
+  if (fd.failsWith(EPERM)) return sys::openDirectoryBeneath(root, path, O_RDONLY);  // not ours
   return fd;
 }
 
@@ -54,6 +53,7 @@ void LayerWalk::giveBack(std::vector<std::string> below) {
 Status LayerWalk::read(const Fd& fd, WalkedDirectory& into, std::vector<std::string>& below) {
   RecordMaker maker(fd.get(), layer_->rootStat().dev, options_.kind);
   TRY(maker.begin());
+  if (!maker.isOnLayer()) return success();  // nothing there is recorded, nor below it
   const auto take = [&](const sys::RawEntry& raw) {
     maker.take(raw);
     bool isDir = raw.type == DT_DIR;
@@ -85,7 +85,7 @@ Status LayerWalk::read(const Fd& fd, WalkedDirectory& into, std::vector<std::str
 WalkedDirectory LayerWalk::visit(const std::string& path, std::vector<std::string>& below) {
   WalkedDirectory result;
   result.path = path;
-  const auto fd = openDirectory(layer_->root(), path);
+  const auto fd = openForWalk(layer_->root(), path);
   const Status done = fd.ok() ? read(*fd, result, below) : Status(fd.error());
   if (!done.ok()) result.error = done.error();
   return result;

@@ -1,5 +1,9 @@
 #include "survey/layer_walk.h"
 
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -10,6 +14,8 @@
 #include <thread>
 
 #include "survey/compare.h"
+#include "sys/creds.h"
+#include "sys/tree.h"
 #include "testing/layer_fixture.h"
 #include "testing/test.h"
 
@@ -53,6 +59,50 @@ TEST("a walk gives every directory of a layer once, also to several who ask at a
   EXPECT_EQ(seen.size(), size_t{81});
   EXPECT_EQ(seen[""], 1);
   EXPECT_EQ(seen["d7/sub"], 1);
+}
+
+// Makes `depth` directories inside each other and a file in the last; the path of that directory below `root`.
+std::string digDown(const fs::path& root, int depth) {
+  const std::string name(200, 'd');
+  std::string path;
+  Fd at(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  for (int i = 0; i < depth; ++i) {
+    ::mkdirat(at.get(), name.c_str(), 0755);
+    at = Fd(::openat(at.get(), name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    path += (path.empty() ? "" : "/") + name;
+  }
+  const Fd file(::openat(at.get(), "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+  EXPECT(at && file);
+  return path;
+}
+
+TEST("directories deeper than one path can name are recorded, and a layer of them can be sealed") {
+  TempDir temp;
+  const std::string deepest = digDown(temp.path(), 50);  // 10 KB of path
+  const auto found = walk(temp.path(), kSealing);
+  EXPECT_EQ(found.size(), size_t{51});
+  for (const auto& [path, directory] : found) EXPECT(directory.error == Errno(0) && !directory.record.empty());
+  REQUIRE(found.contains(deepest));
+  EXPECT_EQ(found.at(deepest).files, 1U);
+  EXPECT(sys::removeAll({AT_FDCWD, (temp.path() / std::string(200, 'd')).c_str()}).ok());
+}
+
+TEST("a walk does not descend into another filesystem, of which nothing can be recorded") {
+  TempDir temp;
+  testing::writeTree(temp.path(), "sub/mount/\nsub/file =");
+  std::thread([&temp] {
+    // In a mount namespace of its own, and from then on without the right to clone: a clone would not show the mount.
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) SKIP("needs the right to mount");
+    const fs::path place = temp.path() / "sub/mount";
+    REQUIRE(::mount("none", place.c_str(), "tmpfs", 0, nullptr) == 0);
+    testing::writeTree(place, "below/file =");
+    REQUIRE(sys::giveUpCapability(CAP_SYS_ADMIN).ok());
+    const auto found = walk(temp.path(), {.kind = RecordMaker::Kind::full});
+    EXPECT_EQ(found.size(), size_t{3});
+    REQUIRE(found.contains("sub/mount"));
+    EXPECT(found.at("sub/mount").record.empty());
+    EXPECT_EQ(found.at("sub/mount").error, Errno(0));
+  }).join();
 }
 
 TEST("a cancelled walk ends early, for everybody who waits on it") {

@@ -57,7 +57,7 @@ Status RecordMaker::begin() {
   } else if (marks.mayHoldXattrWhiteouts || partsElsewhere) {
     fit_ = false;
   }
-  if (before_.dev != device_) fit_ = false;
+  if (!isOnLayer()) fit_ = false;
   return success();
 }
 

@@ -26,6 +26,8 @@ class RecordMaker {
 
   // Before the first entry is read.
   Status begin();
+  // After begin(): whether the directory is on the layer's filesystem.
+  [[nodiscard]] bool isOnLayer() const { return before_.dev == device_; }
   // For each entry of the directory.
   void take(const sys::RawEntry& entry);
   // After the last. nullopt: what was read may not be what the directory's times stand for (it changed meanwhile, or a

@@ -34,9 +34,10 @@ struct CapabilitySets {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> data{};
   bool load() { return ::syscall(SYS_capget, &header, data.data()) == 0; }
+  bool store() { return ::syscall(SYS_capset, &header, data.data()) == 0; }
   void raiseAllPermitted() {
     for (auto& half : data) half.effective = half.permitted;
-    ::syscall(SYS_capset, &header, data.data());
+    store();
   }
 };
 
@@ -92,6 +93,17 @@ void actAsSelf() {
   creds.gid = creds.ownGid;
   creds.uid = creds.ownUid;
   creds.umask = 0;
+}
+
+Status giveUpCapability(int capability) {
+  CapabilitySets sets;
+  if (!sets.load()) return Errno::last();
+  auto& half = sets.data[static_cast<size_t>(capability) / 32];
+  const uint32_t bit = 1U << (static_cast<unsigned>(capability) % 32);
+  half.effective &= ~bit;
+  half.permitted &= ~bit;
+  half.inheritable &= ~bit;
+  return sets.store() ? success() : Status(Errno::last());
 }
 
 bool hasCapability(int capability) {

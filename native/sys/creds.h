@@ -18,7 +18,9 @@ Status actAs(uid_t uid, gid_t gid, mode_t umask);
 // Back to the daemon's own ids, umask 0: for whiteouts, staging and copy-up.
 void actAsSelf();
 
-// True with `capability` (CAP_* number) in the effective set.
+// Takes `capability` (CAP_* number) from the calling thread, for good: actAs and actAsSelf do not bring it back.
+Status giveUpCapability(int capability);
+// True with `capability` (CAP_* number) in the effective set of the calling thread.
 bool hasCapability(int capability);
 // True when this process is in the initial user namespace.
 bool inInitialUserNamespace();

@@ -15,6 +15,9 @@ namespace unionfs::sys {
 
 namespace {
 
+// Longest path given to one openat2(2): below PATH_MAX, and with room for a name before its end.
+constexpr size_t kPathStep = 3500;
+
 Result<Fd> owned(int raw) {
   if (raw < 0) return Errno::last();
   return Fd(raw);
@@ -50,6 +53,19 @@ Result<Fd> openBeneath(int root, const char* path, int flags) {
   do raw = ::syscall(SYS_openat2, root, path, &how, sizeof how);
   while (raw < 0 && (errno == EINTR || errno == EAGAIN));
   return owned(static_cast<int>(raw));
+}
+
+Result<Fd> openDirectoryBeneath(int root, std::string_view path, int flags) {
+  Fd reached;
+  while (path.size() > kPathStep) {
+    const size_t slash = path.rfind('/', kPathStep);
+    if (slash == std::string_view::npos) return Errno(ENAMETOOLONG);
+    const std::string step(path.substr(0, slash));
+    TRY_ASSIGN(reached, openBeneath(reached ? reached.get() : root, step.c_str(), O_PATH | O_DIRECTORY));
+    path.remove_prefix(slash + 1);
+  }
+  const std::string rest(path.empty() ? "." : path);
+  return openBeneath(reached ? reached.get() : root, rest.c_str(), flags | O_DIRECTORY);
 }
 
 Result<Fd> openPath(const std::string& path, int flags) { return owned(retryOpen(AT_FDCWD, path.c_str(), flags | O_CLOEXEC, 0)); }

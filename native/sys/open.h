@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "sys/fd.h"
@@ -17,6 +18,10 @@ Result<Fd> open(At at, int flags, mode_t mode = 0);
 // openat2(2) of a relative path that must stay below `root` and holds no symlink (RESOLVE_BENEATH,
 // RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS). ELOOP for a symlink, EXDEV for an escape.
 Result<Fd> openBeneath(int root, const char* path, int flags);
+
+// openBeneath of a directory whose path may be longer than one call takes (PATH_MAX): in steps. The directories on the way
+// need to be searchable only.
+Result<Fd> openDirectoryBeneath(int root, std::string_view path, int flags);
 
 // Opens an absolute path as a person gave it, symlinks followed: for layer roots at mount time.
 Result<Fd> openPath(const std::string& path, int flags);

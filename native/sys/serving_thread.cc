@@ -1,6 +1,7 @@
-// serving_thread.cc - umask, signals and name of a serving thread.
+// serving_thread.cc - umask, signals, name and rights of a serving thread.
 #include "sys/serving_thread.h"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/stat.h>
 
@@ -8,6 +9,8 @@
 #include <memory>
 #include <mutex>
 #include <tuple>
+
+#include "sys/creds.h"
 
 namespace unionfs::sys {
 namespace {
@@ -38,7 +41,8 @@ Status becomeServingThread(const char* name) {
   pthread_setname_np(pthread_self(), name);
   if (::unshare(CLONE_FS) != 0) return Errno::last();
   ::umask(0);
-  return success();
+  // Linux: fs/overlayfs/super.c:ovl_fill_super() lowers it for the same reason.
+  return giveUpCapability(CAP_SYS_RESOURCE);
 }
 
 Result<Thread> Thread::start(std::function<void()> body) {

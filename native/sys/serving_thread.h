@@ -37,8 +37,9 @@ class Thread {
   bool joinable_ = false;
 };
 
-// For the calling thread: a name for ps, a umask of its own that is 0, and no signal but the one of Thread::wake.
-// Fails when the kernel refuses a umask of its own; the thread must then not serve.
+// For the calling thread: a name for ps, a umask of its own that is 0, no signal but the one of Thread::wake, and no
+// right to pass disk quotas or to use reserved space (CAP_SYS_RESOURCE): what it writes, others have asked for.
+// Fails when the kernel refuses; the thread must then not serve.
 Status becomeServingThread(const char* name);
 
 }  // namespace unionfs::sys

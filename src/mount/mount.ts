@@ -1,8 +1,8 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
 import { recordBytes, type TransportName } from '../config/options.js'
-import { errnoOf, messageOf, UnionfsError, ValidationError, type Problem } from '../errors.js'
+import { messageOf, ValidationError, type Problem } from '../errors.js'
 import { noMemory, startMemory, type MountMemory } from '../index/memory.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
@@ -15,6 +15,7 @@ import { explainBusyLayer } from './lock-holder.js'
 import { namespaceOf, startTimeOf } from './process.js'
 import { listMounts, Registry, type MountRecord } from './registry.js'
 import { rightsProblems } from './rights.js'
+import { isBusyLayer, makeWorkdir, unmakeWorkdir } from './workdir.js'
 
 export interface LiveMount {
   readonly stack: StackDefinition
@@ -44,7 +45,7 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
 
   const transport = await transports[options.transport ?? 'kernel']()
-  const made = makeWorkdir(stack)
+  const made = makeWorkdir(stack.workdir)
   const startedAt = new Date()
   // The mount may hide the layers' own paths.
   const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
@@ -52,7 +53,7 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   try {
     native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined ? 0 : recordBytes }, logger)
   } catch (error) {
-    if (made !== undefined) rmSync(made, { recursive: true, force: true }) // ours, and never used
+    unmakeWorkdir(made, error)
     throw isBusyLayer(error) ? await explainBusyLayer(stack, error) : error
   }
   const info = native.info()
@@ -66,28 +67,6 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
     return reason
   })
   return { stack, transport: transport.name, native, warnings: problems, ended }
-}
-
-// The work directory's path when it had to be made.
-function makeWorkdir(stack: StackDefinition): string | undefined {
-  if (stack.workdir === undefined) return undefined
-  try {
-    mkdirSync(stack.workdir, { mode: 0o700 })
-    return stack.workdir
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return undefined
-    throw new UnionfsError('MOUNT', `cannot create the work directory ${stack.workdir}: ${messageOf(error)}`, {
-      errno: errnoOf(error),
-      path: stack.workdir,
-      remedy: 'name another one with --workdir',
-      cause: error,
-    })
-  }
-}
-
-// The engine fails with EBUSY, and no system call named, when upper or work directory are locked.
-function isBusyLayer(error: unknown): error is UnionfsError {
-  return error instanceof UnionfsError && error.errno === 'EBUSY' && error.syscall === ''
 }
 
 function identityOf(path: string | undefined): string | undefined {

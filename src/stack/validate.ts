@@ -42,7 +42,7 @@ interface Named {
   readonly facts: DirectoryFacts
 }
 
-// What the work directory may hold besides nothing: names the engine makes and sweeps.
+// What the work directory may hold besides nothing: the name the engine makes and sweeps, and one of kernel overlayfs.
 const ownWorkEntries = new Set(['work', 'index'])
 
 export function validateStack(stack: StackDefinition, tools: ValidationTools): Problem[] {
@@ -181,7 +181,7 @@ class Validation {
   // The engine empties the work directory at every mount; somebody's files must not be in there.
   #foreignEntries(work: Named): void {
     if (canAccess(work.path, 'read') !== undefined) return
-    const foreign = readdirSync(work.path).filter((name) => !ownWorkEntries.has(name) && !name.startsWith('#'))
+    const foreign = readdirSync(work.path).filter((name) => !ownWorkEntries.has(name))
     if (foreign.length === 0) return
     const shown = foreign.slice(0, 3).join(', ') + (foreign.length > 3 ? ', ...' : '')
     this.#add('error', work.label, `holds files that are not ours (${shown})`, 'the work directory is emptied at mount: name an empty one with --workdir')

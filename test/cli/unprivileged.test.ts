@@ -108,6 +108,21 @@ t.test('root in a user namespace of its own mounts', { skip }, (t) => {
   t.end()
 })
 
+t.test('in a user namespace a union mounted inside its own lower is not met there', { skip }, (t) => {
+  const stack = makeStack(t)
+  const script = `
+   set -e
+   mkdir "$2/mnt"
+   "$1" mount "$2" "$3" "$2/mnt"
+   cat "$2/mnt/both"
+   echo "inside: $(ls -A "$2/mnt/mnt")"
+   "$1" umount "$2/mnt"`
+  const result = run('unshare', ['-Urm', 'sh', '-c', script, 'sh', command, join(stack.dir, 'a'), stack.upper])
+  t.equal(result.status, 0, result.stderr)
+  t.equal(result.stdout, 'top\ninside: \n')
+  t.end()
+})
+
 t.test('SIGTERM ends the mount of an ordinary user', { skip }, (t) => {
   const stack = ownedStack(t)
   const script = `

@@ -1,0 +1,43 @@
+// workdir - the work directory that a mount makes for itself, and takes away again when nothing comes of the mount.
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf, messageOf, UnionfsError } from '../errors.js'
+
+// What the engine makes in it before anything can fail.
+const engineDirectory = 'work'
+
+// The path when it had to be made.
+export function makeWorkdir(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
+  try {
+    mkdirSync(path, { mode: 0o700 })
+    return path
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return undefined
+    throw new UnionfsError('MOUNT', `cannot create the work directory ${path}: ${messageOf(error)}`, {
+      errno: errnoOf(error),
+      path,
+      remedy: 'name another one with --workdir',
+      cause: error,
+    })
+  }
+}
+
+// After a mount that failed with `error`. Having made it does not make it ours: another mount may have locked it first,
+// and has its staged files in there. So nothing goes of a locked one, and of others only what is empty.
+export function unmakeWorkdir(made: string | undefined, error: unknown): void {
+  if (made === undefined || isBusyLayer(error)) return
+  for (const path of [join(made, engineDirectory), made]) {
+    try {
+      rmdirSync(path)
+    } catch (failure) {
+      if (errnoOf(failure) === 'ENOENT') continue
+      return // somebody's by now; the failure of the mount is the one to tell
+    }
+  }
+}
+
+// The engine fails with EBUSY, and no system call named, when upper or work directory are locked.
+export function isBusyLayer(error: unknown): error is UnionfsError {
+  return error instanceof UnionfsError && error.errno === 'EBUSY' && error.syscall === ''
+}
