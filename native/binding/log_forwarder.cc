@@ -72,7 +72,7 @@ void LogForwarder::deliver(Napi::Env env) {
     const std::lock_guard lock(mu_);
     records.swap(queue_);
     if (dropped_ > 0) {
-      records.push_back({log::Level::warn, "log records dropped", 1, "\"count\":" + std::to_string(dropped_)});
+      records.push_back({log::Level::warn, "log records dropped", "\"count\":" + std::to_string(dropped_)});
       dropped_ = 0;
     }
     pending_ = false;
