@@ -116,7 +116,7 @@ f.it('a write by an ordinary user clears the set-id bits', { lower: { a: file('x
 })
 
 for (const [what, tree] of [['lower', { lower: { a: file('x', { mode: 0o666 }) } }], ['upper', { upper: { a: file('x', { mode: 0o666 }) } }]] as const) {
-  f.it(`a write by an ordinary user clears set-id bits that came after the opening of a file of the ${what}`, tree, (fx) => {
+  f.it(`a write by an ordinary user clears set-id bits that came after the opening of a file of the ${what}`, { own: {}, ...tree }, (fx) => {
     withFd(fx.path('a'), O.RDWR, (fd) => {
       posix.pwrite(fd, 'y', 0)
       posix.chmod(fx.path('a'), 0o6777)
