@@ -113,7 +113,10 @@ Status getattr(Call& call) {
 
 Status setattr(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::SetattrIn>());
-  TRY_ASSIGN(const AttrChange change, decodeChange(in));
+  TRY_ASSIGN(AttrChange change, decodeChange(in));
+  // A SETATTR of nothing comes before a write through passthrough that takes set-id bits or a capability away: which, it
+  // does not say. The kernel removes the capability itself; the bits are kept by who may have the right to.
+  if (in.valid == 0) change.killPrivileges = call.request.caller().uid != 0;
   TRY_ASSIGN(const Attr attr, call.overlay().setattr(call.request.caller(), call.node(), change));
   call.reply.put(encodeAttrOut(attr, call.connection.validity));
   return success();

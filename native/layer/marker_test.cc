@@ -122,7 +122,7 @@ TEST("an xattr whiteout is an empty regular file with the xattr, whatever its va
   EXPECT(mark("full", "trusted.overlay.whiteout", ""));
   EXPECT(mark("dir", "trusted.overlay.whiteout", ""));
   const Fd dir = openDir(temp.path());
-  const auto isOne = [&dir](const char* name) { return marker::isXattrWhiteout({dir.get(), name}, *sys::stat({dir.get(), name})); };
+  const auto isOne = [&dir](const char* name) { return *marker::isXattrWhiteout({dir.get(), name}, *sys::stat({dir.get(), name})); };
   EXPECT(isOne("trusted"));
   EXPECT(isOne("user"));
   EXPECT(!isOne("plain"));

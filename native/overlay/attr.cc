@@ -103,11 +103,19 @@ Status setTimes(const OverlayState& state, At at, const AttrChange& change) {
 Status applyChange(OverlayState& state, Inode& inode, const AttrChange& change) {
   std::unique_lock<SmallMutex> times;
   if (state.kernelKeepsTimes && (change.atime || change.mtime)) times = std::unique_lock(inode.timesMu);
-  return withPlace(state, inode, [&](At at) -> Status {
+  const auto apply = [&](At at) -> Status {
     if (change.uid || change.gid) TRY(sys::chown(at, change.uid, change.gid));
     if (change.mode) TRY(sys::chmod(at, *change.mode & 07777U));
     return change.atime || change.mtime ? setTimes(state, at, change) : success();
-  });
+  };
+  return withPlace(state, inode, [&](At at) { return state.noteUpper(apply(at), "setattr"); });
+}
+
+// Who writes has the upper's file open already; what is in a lower stays there.
+Status dropPrivileges(OverlayState& state, const InodeRef& inode) {
+  if (!inode->isRegular() || !inode->inUpper()) return success();
+  TRY_ASSIGN(const FdRef fd, dataFd(state, inode, false));
+  return state.noteUpper(killPrivileges(state, *inode, fd->get()), "setattr");
 }
 
 }  // namespace
@@ -124,13 +132,17 @@ Result<Attr> Overlay::setattr(const Caller& caller, NodeId node, const AttrChang
   }
   TRY(state.requireWritable());
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
+  if (change.isEmpty()) {
+    if (change.killPrivileges) TRY(dropPrivileges(state, inode));
+    return getattr(node);
+  }
   if (change.size) TRY(changeSize(state, caller, inode, change));
   TRY(copyUp(state, caller, inode));
   static_cast<void>(settleHardlinks(state));  // logged
   sys::actAsSelf();
   return state.retryWhenFull([&]() -> Result<Attr> {
     const TreeLock tree(state.renameMu);
-    TRY(state.noteUpper(applyChange(state, *inode, change), "setattr"));
+    TRY(applyChange(state, *inode, change));
     TRY_ASSIGN(const sys::Stat stat, statInode(state, *inode));
     return attrOf(state, *inode, stat);
   });

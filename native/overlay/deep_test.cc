@@ -72,7 +72,7 @@ TEST("a change at the end of a tree deeper than a stack copies up every director
   runOnSmallStack([&layers] {
     auto stack = openStack(layers);
     REQUIRE(stack != nullptr);
-    auto overlay = Overlay::open(std::move(stack), {});
+    auto overlay = Overlay::open(std::move(stack), {.fdBudget = 256});
     REQUIRE(overlay.ok());
     std::vector<NodeId> chain{kRootNode};
     for (int depth = 0; depth < kDepth; ++depth) {

@@ -77,8 +77,12 @@ struct AttrChange {
   std::optional<gid_t> gid;
   std::optional<uint64_t> size;
   std::optional<TimeChange> atime, mtime;
-  bool killPrivileges = false;  // FUSE_SETATTR with FATTR_KILL_SUIDGID: a truncation by one without CAP_FSETID
+  // Set-id bits go: a truncation by one without CAP_FSETID (FATTR_KILL_SUIDGID), or a write the engine does not see.
+  bool killPrivileges = false;
   bool onlyKeptTimes = false;   // the times that the kernel's write-back cache keeps (mtime, and ctime), and nothing else
+
+  // Nothing is asked for, but that set-id bits may have to go.
+  [[nodiscard]] bool isEmpty() const { return !mode && !uid && !gid && !size && !atime && !mtime; }
 };
 
 struct NewNode {

@@ -115,6 +115,32 @@ f.it('a write by an ordinary user clears the set-id bits', { lower: { a: file('x
   assert.equal(text(fx.path('a')), 'xy')
 })
 
+for (const [what, tree] of [['lower', { lower: { a: file('x', { mode: 0o666 }) } }], ['upper', { upper: { a: file('x', { mode: 0o666 }) } }]] as const) {
+  f.it(`a write by an ordinary user clears set-id bits that came after the opening of a file of the ${what}`, { own: {}, ...tree }, (fx) => {
+    withFd(fx.path('a'), O.RDWR, (fd) => {
+      posix.pwrite(fd, 'y', 0)
+      posix.chmod(fx.path('a'), 0o6777)
+      posix.pwrite(fd, 'z', 0)
+      assert.equal(octal(fx.path('a')), '6777')
+      runAs(user, () => { posix.pwrite(fd, 'n', 0) })
+      assert.equal(octal(fx.path('a')), '777')
+    })
+    if (fx.union !== undefined) fx.remount()
+    assert.equal(octal(fx.path('a')), '777')
+    assert.equal(text(fx.path('a')), 'n')
+  })
+}
+
+f.it('set-id bits that come by the open descriptor stay over writes of root', { lower: { a: file('x', { mode: 0o666 }) } }, (fx) => {
+  withFd(fx.path('a'), O.RDWR, (fd) => {
+    posix.pwrite(fd, 'y', 0)
+    posix.fchmod(fd, 0o6755)
+    posix.pwrite(fd, 'z', 1)
+  })
+  assert.equal(octal(fx.path('a')), '6755')
+  assert.equal(text(fx.path('a')), 'yz')
+})
+
 f.it('a write by root keeps the set-id bits', { lower: { a: file('x', { mode: 0o6777 }) } }, (fx) => {
   append(fx.path('a'), 'y')
   assert.equal(octal(fx.path('a')), '6777')
