@@ -79,7 +79,7 @@ struct AttrChange {
   std::optional<TimeChange> atime, mtime;
   // Set-id bits go: a truncation by one without CAP_FSETID (FATTR_KILL_SUIDGID), or a write the engine does not see.
   bool killPrivileges = false;
-  bool onlyKeptTimes = false;   // the times that the kernel's write-back cache keeps (mtime, and ctime), and nothing else
+  bool onlyKeptTimes = false;  // the times that the kernel's write-back cache keeps (mtime, and ctime), and nothing else
 
   // Nothing is asked for, but that set-id bits may have to go.
   [[nodiscard]] bool isEmpty() const { return !mode && !uid && !gid && !size && !atime && !mtime; }
