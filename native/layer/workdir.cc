@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "sys/attr.h"
 #include "sys/dir.h"
 #include "sys/open.h"
 #include "sys/tree.h"
@@ -33,6 +34,14 @@ void logLitter(const char* name, Errno error) {
   log::write(log::Level::warn, "a whiteout that hides nothing stays in the upper", {{"name", name}, {"errno", error.value()}});
 }
 
+// What is written below does not show at the root. A directory that was sealed is known by its root's ctime, which every
+// index can see: giving the root the mode it has moves it.
+void unsealUpper(int root, const Layer& upper) {
+  const Status moved = sys::chmod({root, ""}, upper.rootStat().mode & 07777U);
+  if (!moved.ok())
+    log::write(log::Level::warn, "a seal of the upper, if it has one, stays", {{"upper", upper.path()}, {"errno", moved.error().value()}});
+}
+
 Result<bool> isUncleanVolatile(int work) {
   const auto incompat = openDir({work, kIncompat});
   if (!incompat.ok()) return meansAbsent(incompat.error()) ? Result<bool>(false) : incompat.error();
@@ -53,6 +62,7 @@ Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const La
     const auto locked = sys::lockExclusive(fd);
     if (!locked.ok()) return locked.failsWith(EWOULDBLOCK) ? Errno(EBUSY) : locked.error();
   }
+  unsealUpper(dir->upperLock_.get(), upper);
   TRY(dir->sweep(dir->base_.get()));
   TRY(dir->probe());
   return dir;

@@ -20,6 +20,7 @@ export interface MountEntry {
   readonly idmapped: boolean
   readonly type: string
   readonly source: string
+  readonly writes?: readonly string[] // of kernel overlayfs: its upper and work directory, as they were given
 }
 
 export function parseMountinfo(text: string): MountEntry[] {
@@ -40,6 +41,7 @@ export function parseMountinfo(text: string): MountEntry[] {
       idmapped: hasOption(options, 'idmapped'),
       type: fields[dash + 1] ?? '',
       source: unescapeField(fields[dash + 2] ?? ''),
+      ...(fields[dash + 1] === 'overlay' ? { writes: overlayWrites(superOptions) } : {}),
     })
   }
   return entries
@@ -64,6 +66,14 @@ function unescapeField(field: string): string {
     .toString('latin1')
     .replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
   return Buffer.from(bytes, 'latin1').toString('utf8')
+}
+
+// Linux: fs/overlayfs/params.c:ovl_show_options().
+function overlayWrites(superOptions: string): string[] {
+  return superOptions
+    .split(',')
+    .filter((option) => /^(upper|work)dir=/.test(option))
+    .map((option) => unescapeField(option.slice(option.indexOf('=') + 1)))
 }
 
 function hasOption(list: string | undefined, option: string): boolean {

@@ -72,6 +72,7 @@ class Validation {
       if (work !== undefined) this.#overlap(work, lower)
     }
     this.#live(lowers, upper)
+    for (const writable of [upper, work]) if (writable !== undefined) this.#kernelOverlay(writable)
     this.#mountpoint(lowers, upper, work)
     return this.#problems
   }
@@ -230,6 +231,18 @@ class Validation {
       }
       if (upper !== undefined && live.lowers.includes(upper.facts.path)) {
         this.#add('warning', upper.label, `is a lower of the union mounted at ${live.mountpoint}`, 'what changes here gives undefined results there: unmount that one first')
+      }
+    }
+  }
+
+  // Both would sweep the work directory and change the upper under the other. The kernel's own check knows no others.
+  #kernelOverlay({ label, facts }: Named): void {
+    for (const entry of this.#table) {
+      for (const path of entry.writes ?? []) {
+        const written = path.startsWith('/') ? this.#inspector.inspect(path) : { error: 'ENOENT' }
+        if (!('facts' in written) || relate(facts, written.facts) === 'apart') continue
+        this.#add('error', label, `is used by the kernel overlayfs mounted at ${entry.mountpoint}`, `unmount that first (umount ${entry.mountpoint}), or choose another directory`)
+        return
       }
     }
   }

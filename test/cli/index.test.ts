@@ -365,3 +365,21 @@ t.test('--index none keeps nothing, and the index is found by $UNIONFS_INDEX', {
   const none = unionfs(['index', 'status', '--index', 'none'])
   t.equal(none.status, 2)
 })
+
+t.test('a layer that becomes an upper is sealed no more, and what it then got is seen', { skip }, async (t) => {
+  const world = makeWorld(t)
+  const [layer = '', ...below] = world.lowers
+  mkdirSync(join(layer, 'deep/d'), { recursive: true })
+  writeFileSync(join(layer, 'deep/d/f'), 'one\n')
+  await sleep(settled)
+  t.equal(unionfs(['seal', layer, '--index', world.index]).status, 0)
+  const at = mountPoint(world, 'write')
+  t.equal(unionfs(['mount', below.join(':'), layer, at, '--index', 'none']).status, 0)
+  for (const path of [layer, at]) t.match(unionfs(['seal', path, '--index', world.index]), { status: 1, stderr: /(is the upper of|lies in) the union mounted at/ })
+  writeFileSync(join(at, 'deep/d/f'), 'two, and longer\n')
+  writeFileSync(join(at, 'deep/d/new'), '')
+  t.equal(unionfs(['umount', at]).status, 0)
+  const { view } = await look(t, world)
+  t.same(view, (await look(t, world, 'none')).view)
+  t.ok(view.some((line) => line.startsWith('deep/d/new ')))
+})

@@ -13,6 +13,23 @@ function refused(t: Test, result: Ran, ...says: RegExp[]): void {
   for (const text of says) t.match(result.stderr, text)
 }
 
+t.test('an upper or work directory of a kernel overlayfs is refused, and stays as it is', { skip }, (t) => {
+  const stack = makeStack(t)
+  const [kernel, other] = ['kernel', 'other'].map((name) => join(stack.dir, name)) as [string, string]
+  for (const dir of [kernel, other, `${kernel}.work`]) mkdirSync(dir)
+  const at = join(stack.dir, 'at')
+  mkdirSync(at)
+  t.equal(run('mount', ['-t', 'overlay', '-o', `lowerdir=${stack.dir}/a,upperdir=${kernel},workdir=${kernel}.work`, 'overlay', at]).status, 0)
+  const asUpper = unionfs(['mount', stack.lowers, kernel, stack.mnt, '--workdir', join(stack.dir, 'w')])
+  const asWork = unionfs(['mount', stack.lowers, other, stack.mnt, '--workdir', `${kernel}.work`])
+  for (const { status, stderr } of [asUpper, asWork]) {
+    t.equal(status, 1)
+    t.match(stderr, `is used by the kernel overlayfs mounted at ${at}`)
+  }
+  t.equal(run('rm', [join(at, 'both')]).status, 0, 'and it works on')
+  t.end()
+})
+
 t.test('a missing lower is named, with what to do', (t) => {
   const { dir, upper, mnt } = makeStack(t)
   const result = unionfs(['mount', `${dir}/a:${dir}/nowhere`, upper, mnt])

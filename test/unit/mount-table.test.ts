@@ -23,6 +23,14 @@ t.test('fields, optional fields and escapes', (t) => {
   t.end()
 })
 
+t.test('of kernel overlayfs it is told where it writes', (t) => {
+  const [one, readOnly] = parseMountinfo(`40 22 0:60 / /m rw - overlay o rw,lowerdir=/l,upperdir=/a\\040b\\054c,workdir=/w,index=off
+41 22 0:61 / /n rw - overlay o ro,lowerdir=/l:/k`)
+  t.strictSame(one?.writes, ['/a b,c', '/w'])
+  t.strictSame(readOnly?.writes, [])
+  t.end()
+})
+
 t.test('of several mounts at one place the uppermost is seen', (t) => {
   const table = parseMountinfo(text)
   t.equal(topMountAt(table, '/mnt/a b')?.id, 31)
