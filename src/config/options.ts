@@ -95,7 +95,7 @@ const mountOptions: readonly OptionRow[] = [
     name: 'volatile',
     type: 'flag',
     default: 'off',
-    help: 'Ignores fsync: fast, and whatever was written is lost when the machine (not the daemon) crashes.',
+    help: 'Ignores fsync: fast. What was written may be lost when the machine crashes; the next mount then refuses the upper, as it does when only the daemon was killed.',
   },
   { name: 'dev', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Device files work on the mount. Only root outside of user namespaces can have that.' },
   { name: 'suid', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Set-user-id bits and file capabilities work on the mount. Ordinary users cannot have that.' },

@@ -1,18 +1,45 @@
 // addon-exit - a process that holds mounts ends cleanly in every state of life: no crash, no hang, nothing left mounted.
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import type { NativeMountOptions } from '../../src/engine/contract.js'
 import { isMounted, isRoot, makeStack, run } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 const addon = fileURLToPath(new URL('../../native/unionfs.node', import.meta.url))
+
+const plainOptions: Omit<NativeMountOptions, 'lowers' | 'upper' | 'workdir' | 'mountpoint'> = {
+  source: 'unionfs',
+  subtype: 'unionfs',
+  io: 'auto',
+  volatile: false,
+  allowOther: false,
+  dev: false,
+  suid: false,
+  exec: true,
+  marksVolatile: true,
+  writeback: true,
+  acl: true,
+  xattrs: true,
+  timeout: -1,
+  uidRanges: [],
+  gidRanges: [],
+  ownersMapped: [],
+  overflowUid: 65534,
+  overflowGid: 65534,
+  staticNlink: false,
+  shortInos: false,
+  maxThreads: 4,
+  fdBudget: 256,
+  recordBytes: 0,
+  logLevel: 10,
+}
 
 // `first` is where our own arguments begin in process.argv: a worker's has the script before them.
 const prelude = (first: number): string => `
   const addon = require(${JSON.stringify(addon)})
   const [lowers, upper, workdir, mountpoint] = process.argv.slice(${first})
   require('node:fs').mkdirSync(workdir, { recursive: true })
-  const options = { lowers: lowers.split(':'), upper, workdir, mountpoint, source: 'unionfs', subtype: 'unionfs', io: 'auto', volatile: false,
-    allowOther: false, dev: false, suid: false, maxThreads: 4, fdBudget: 256, logLevel: 10 }
+  const options = { lowers: lowers.split(':'), upper, workdir, mountpoint, ...${JSON.stringify(plainOptions)} }
   const mount = () => addon.mount(options, () => {})
 `
 const states: readonly [name: string, script: string, status: number][] = [
