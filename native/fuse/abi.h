@@ -144,7 +144,6 @@ inline constexpr uint32_t kPassthrough = 1U << 7;
 
 inline constexpr uint32_t kWriteCache = 1U << 0;
 inline constexpr uint32_t kWriteKillSuidgid = 1U << 2;
-inline constexpr uint32_t kOpenKillSuidgid = 1U << 0;
 inline constexpr uint32_t kFsyncDatasync = 1U << 0;
 inline constexpr uint32_t kSetxattrAclKillSgid = 1U << 0;
 

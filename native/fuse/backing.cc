@@ -88,13 +88,6 @@ bool BackingMap::isCached(NodeId node) const {
 }
 
 Result<abi::OpenOut> BackingMap::open(const Caller& caller, NodeId node, OpenFlags flags) {
-  if (flags.truncates()) {
-    // First, so that the copy-up does not copy what is cut off.
-    AttrChange cut;
-    cut.size = 0;
-    cut.killPrivileges = flags.killPrivileges;
-    TRY(overlay_.setattr(caller, node, cut));
-  }
   if (flags.writes()) {
     TRY_ASSIGN(const Attr attr, overlay_.getattr(node));
     if (losesPrivilegesOnWrite(attr)) {

@@ -26,8 +26,8 @@ Status open(Call& call) {
     call.reply.put(abi::OpenOut{.fh = handle::kNone, .open_flags = abi::fopen::kKeepCache, .backing_id = 0});
     return success();
   }
-  const OpenFlags flags{.raw = static_cast<int>(in.flags), .killPrivileges = (in.open_flags & abi::kOpenKillSuidgid) != 0};
-  TRY_ASSIGN(const abi::OpenOut out, call.connection.backing->open(call.request.caller(), call.node(), flags));
+  TRY_ASSIGN(const abi::OpenOut out,
+             call.connection.backing->open(call.request.caller(), call.node(), {.raw = static_cast<int>(in.flags)}));
   call.reply.put(out);
   return success();
 }

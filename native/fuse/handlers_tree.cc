@@ -1,5 +1,4 @@
 // handlers_tree.cc - operations that add, move or remove names.
-#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
 
@@ -25,8 +24,7 @@ Status renameAs(Call& call, NodeId newParent, RenameMode mode) {
 Status putOpened(Call& call, const Entry& entry, uint32_t flags) {
   abi::OpenOut opened{.fh = handle::kNone, .open_flags = abi::fopen::kKeepCache, .backing_id = 0};
   if (call.connection.backing != nullptr) {
-    const OpenFlags wanted{.raw = static_cast<int>(flags) & ~O_TRUNC};  // nothing is there to be cut off
-    const auto backed = call.connection.backing->open(call.request.caller(), entry.node, wanted);
+    const auto backed = call.connection.backing->open(call.request.caller(), entry.node, {.raw = static_cast<int>(flags)});
     if (!backed) {
       call.overlay().forget(entry.node, 1);
       return backed.error();

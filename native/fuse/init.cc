@@ -24,9 +24,8 @@ constexpr uint64_t kAlways = abi::init::kAsyncRead | abi::init::kBigWrites | abi
 // Opening costs nothing and writing is the kernel's business until it writes back.
 constexpr uint64_t kCached = abi::init::kNoOpenSupport | abi::init::kWritebackCache;
 
-// The kernel refuses passthrough together with its write-back cache. An OPEN comes anyway, and copies up: it had better
-// say what it cuts off.
-constexpr uint64_t kPassthrough = abi::init::kPassthrough | abi::init::kDirectIoAllowMmap | abi::init::kAtomicOTrunc;
+// The kernel refuses passthrough together with its write-back cache.
+constexpr uint64_t kPassthrough = abi::init::kPassthrough | abi::init::kDirectIoAllowMmap;
 
 }  // namespace
 

@@ -18,11 +18,6 @@ TEST("cached mode opens without asking and writes back, passthrough mode does ne
   EXPECT(direct.has(abi::init::kPassthrough));
 }
 
-TEST("passthrough mode learns of O_TRUNC with the OPEN, cached mode, which has none, with a SETATTR") {
-  EXPECT(negotiate(everything(), {.io = IoMode::passthrough, .acl = true}).has(abi::init::kAtomicOTrunc));
-  EXPECT(!negotiate(everything(), {.io = IoMode::cached, .acl = true}).has(abi::init::kAtomicOTrunc));
-}
-
 TEST("nothing is agreed that the kernel did not offer") {
   KernelOffer offer = everything();
   offer.flags = abi::init::kBigWrites | abi::init::kInitExt;

@@ -68,10 +68,10 @@ Result<size_t> Overlay::read(NodeId node, std::span<std::byte> into, uint64_t of
 namespace {
 
 // The descriptor to change an inode's data through, which is the upper's from now on.
-Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode) {
+Result<CachedFd> writableData(OverlayState& state, const Caller& caller, const InodeRef& inode, CopyExtent extent = {}) {
   TRY(state.requireWritable());
   if (!inode->inUpper()) {
-    TRY(copyUpFile(state, caller, inode));
+    TRY(copyUpFile(state, caller, inode, extent));
     static_cast<void>(settleHardlinks(state));  // logged
   }
   return openDataFd(state, inode, true);
@@ -221,7 +221,8 @@ Result<DataFd> Overlay::openData(const Caller& caller, NodeId node, OpenFlags fl
     TRY_ASSIGN(FdRef fd, dataFd(state, inode, false));
     return DataFd{std::move(fd), onLower};
   }
-  TRY_ASSIGN(CachedFd data, writableData(state, caller, inode));
+  const CopyExtent extent{(flags.raw & O_TRUNC) != 0 ? 0 : UINT64_MAX};
+  TRY_ASSIGN(CachedFd data, writableData(state, caller, inode, extent));
   if (data.appends && (flags.raw & O_APPEND) == 0) return Errno(EPERM);
   if (inode->lowerBackings.load() > 0) {
     TRY(giveNewIdentity(state, inode));

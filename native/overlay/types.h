@@ -3,7 +3,6 @@
 // No wire struct and no system call appears here; fuse/handlers translates both ways.
 #pragma once
 
-#include <fcntl.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -92,10 +91,8 @@ struct NewNode {
 
 // Access of an open file, decoded from O_ACCMODE and friends.
 struct OpenFlags {
-  int raw = 0;                  // open(2) flags as the kernel passed them
-  bool killPrivileges = false;  // FUSE_OPEN_KILL_SUIDGID: a truncation by one without CAP_FSETID
-  [[nodiscard]] bool writes() const { return (raw & O_ACCMODE) != O_RDONLY; }
-  [[nodiscard]] bool truncates() const { return (raw & O_TRUNC) != 0; }
+  int raw = 0;  // open(2) flags as the kernel passed them
+  [[nodiscard]] bool writes() const { return (raw & 3) != 0; }
 };
 
 struct StatFs {

@@ -80,13 +80,6 @@ f.it('a copy-up that does not fit is ENOSPC and leaves the file as it was', { ne
   assert.equal(text(fx.path('small')), 'xy')
 })
 
-f.it('O_TRUNC of a lower file takes no room in the upper for what it cuts off', { own: { upperSize: '512k' }, needs: ['union'], lower: { a: file(Buffer.alloc(2 << 20, 7)), b: file(Buffer.alloc(2 << 20, 7)) } }, (fx) => {
-  withFd(fx.path('a'), O.WRONLY | O.TRUNC, (fd) => { posix.pwrite(fd, 'new', 0) })
-  assert.equal(text(fx.path('a')), 'new')
-  withFd(fx.path('b'), O.RDONLY | O.TRUNC, (fd) => { assert.equal(posix.statx(fd).size, 0n) })
-  assert.equal(lstat(fx.path('b')).size, 0n)
-})
-
 f.it('what fsync acknowledged is in the upper even if the upper fills up afterwards', { own: { upperSize: '1m' }, lower: { a: '' } }, (fx) => {
   const kept = Buffer.alloc(256 << 10, 3)
   withFd(fx.path('kept'), O.WRONLY | O.CREAT, (fd) => {
