@@ -130,6 +130,14 @@ inline constexpr uint32_t kCtime = 1U << 10;
 inline constexpr uint32_t kKillSuidgid = 1U << 11;
 }  // namespace fattr
 
+// In `flags` of an OPEN by any program of 64 bits, but not of the kernel's own open around an FS_IOC_* call
+// (fuse_priv_ioctl_prepare), whose reply's open_flags it does not look at. The C library defines it as 0.
+#if defined(__aarch64__) || defined(__arm__)
+inline constexpr uint32_t kLargeFile = 0400000;
+#else
+inline constexpr uint32_t kLargeFile = 0100000;
+#endif
+
 // `open_flags` of an OPEN reply.
 namespace fopen {
 inline constexpr uint32_t kDirectIo = 1U << 0;

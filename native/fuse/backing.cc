@@ -1,8 +1,6 @@
 // backing.cc - opening and releasing backings.
 #include "fuse/backing.h"
 
-#include <sys/stat.h>
-
 #include "base/log.h"
 
 namespace unionfs {
@@ -13,13 +11,12 @@ abi::OpenOut passthroughOpen(int32_t id) {
   return {.fh = handle::kPassthrough, .open_flags = abi::fopen::kPassthrough, .backing_id = id};
 }
 
+// Holds nothing. A program's open that gets it of a node with a backing ends with EIO (fuse_file_io_open).
+abi::OpenOut openOfNothing() { return {.fh = handle::kNone, .open_flags = 0, .backing_id = 0}; }
+
+bool isKernelsOwn(OpenFlags flags) { return !flags.writes() && (static_cast<uint32_t>(flags.raw) & abi::kLargeFile) == 0; }
+
 abi::OpenOut cachedOpen() { return {.fh = handle::kCached, .open_flags = abi::fopen::kKeepCache, .backing_id = 0}; }
-
-abi::OpenOut directOpen() { return {.fh = handle::kDirect, .open_flags = abi::fopen::kDirectIo, .backing_id = 0}; }
-
-// A write through passthrough runs with the server's rights and leaves these bits; a write that comes to the server
-// says that they must go.
-bool losesPrivilegesOnWrite(const Attr& attr) { return (attr.mode & (S_ISUID | S_ISGID)) != 0; }
 
 }  // namespace
 
@@ -37,12 +34,10 @@ std::optional<abi::OpenOut> BackingMap::tryShare(NodeId node, OpenFlags flags) {
 // data; once announced, the engine gives such a copy-up a new node instead. So a lower is asked for twice.
 Result<DataFd> BackingMap::openAnnounced(const Caller& caller, NodeId node, OpenFlags flags) {
   TRY_ASSIGN(DataFd data, overlay_.openData(caller, node, flags));
-  overlay_.backingOpened(node, data.onLower);
   if (!data.onLower) return data;
+  overlay_.lowerBackingOpened(node);
   auto again = overlay_.openData(caller, node, flags);
-  if (again && again->onLower) return again;
-  overlay_.backingClosed(node);
-  if (again) overlay_.backingOpened(node, again->onLower);
+  if (!again || !again->onLower) overlay_.lowerBackingClosed(node);
   return again;
 }
 
@@ -66,17 +61,17 @@ abi::OpenOut BackingMap::adopt(NodeId node, int32_t id, bool onLower) {
       out = passthroughOpen(entry.id);
     }
   }
-  if (surplus) {
-    closeId(id);
-    overlay_.backingClosed(node);
-  }
+  if (surplus) giveBack(node, id, onLower);
   return out;
 }
 
 abi::OpenOut BackingMap::openWithout(NodeId node) {
   const std::lock_guard lock(mu_);
   Node& entry = nodes_[node];
-  if (entry.backed > 0) return directOpen();  // the page cache is barred while others pass through
+  if (entry.backed > 0) {  // by another open meanwhile
+    ++entry.backed;
+    return passthroughOpen(entry.id);
+  }
   ++entry.cached;
   return cachedOpen();
 }
@@ -88,17 +83,9 @@ bool BackingMap::isCached(NodeId node) const {
 }
 
 Result<abi::OpenOut> BackingMap::open(const Caller& caller, NodeId node, OpenFlags flags) {
-  if (flags.writes()) {
-    TRY_ASSIGN(const Attr attr, overlay_.getattr(node));
-    if (losesPrivilegesOnWrite(attr)) {
-      TRY(overlay_.openData(caller, node, flags));  // copies up, or tells to look up again
-      auto shared = tryShare(node, flags);
-      if (!shared) return directOpen();
-      // A node with a backing takes no open without it; DIRECT_IO still sends reads and writes to the server.
-      shared->open_flags |= abi::fopen::kDirectIo;
-      return *shared;
-    }
-  }
+  const Status allowed = overlay_.mayOpen(node, flags);
+  if (allowed.failsWith(ESTALE) && isKernelsOwn(flags)) return openOfNothing();
+  TRY(allowed);
   if (auto shared = tryShare(node, flags)) return *shared;
   TRY_ASSIGN(const DataFd data, openAnnounced(caller, node, flags));
   if (!isCached(node)) {
@@ -106,13 +93,14 @@ Result<abi::OpenOut> BackingMap::open(const Caller& caller, NodeId node, OpenFla
     if (id) return adopt(node, *id, data.onLower);
     log::write(log::Level::debug, "passthrough refused", {{"node", node}, {"errno", id.error().value()}});
   }
-  overlay_.backingClosed(node);
+  if (data.onLower) overlay_.lowerBackingClosed(node);
   return openWithout(node);
 }
 
 void BackingMap::release(NodeId node, uint64_t fileHandle) {
   if (fileHandle != handle::kPassthrough && fileHandle != handle::kCached) return;
   int32_t unused = 0;
+  bool onLower = false;
   {
     const std::lock_guard lock(mu_);
     const auto found = nodes_.find(node);
@@ -121,17 +109,17 @@ void BackingMap::release(NodeId node, uint64_t fileHandle) {
     uint32_t& count = fileHandle == handle::kPassthrough ? entry.backed : entry.cached;
     if (count == 0) return;
     --count;
+    onLower = entry.onLower;
     if (entry.backed == 0) unused = std::exchange(entry.id, 0);
     if (entry.backed == 0 && entry.cached == 0) nodes_.erase(found);
   }
-  if (unused == 0) return;
-  closeId(unused);
-  overlay_.backingClosed(node);
+  if (unused != 0) giveBack(node, unused, onLower);
 }
 
-void BackingMap::closeId(int32_t id) const {
+void BackingMap::giveBack(NodeId node, int32_t id, bool onLower) {
   const Status closed = sys::backingClose(device_.fd(), id);
   if (!closed) log::write(log::Level::warn, "backing id not given back", {{"errno", closed.error().value()}});
+  if (onLower) overlay_.lowerBackingClosed(node);
 }
 
 size_t BackingMap::size() const {

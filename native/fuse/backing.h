@@ -20,7 +20,6 @@ namespace handle {
 inline constexpr uint64_t kNone = 0;         // the open was never reported, or holds nothing
 inline constexpr uint64_t kPassthrough = 1;  // holds a share of the node's backing id
 inline constexpr uint64_t kCached = 2;       // goes through the page cache because registering failed
-inline constexpr uint64_t kDirect = 3;       // reads and writes come to the server one by one
 }  // namespace handle
 
 class BackingMap {
@@ -49,7 +48,7 @@ class BackingMap {
   abi::OpenOut adopt(NodeId node, int32_t id, bool onLower);
   abi::OpenOut openWithout(NodeId node);
   [[nodiscard]] bool isCached(NodeId node) const;
-  void closeId(int32_t id) const;
+  void giveBack(NodeId node, int32_t id, bool onLower);
 
   Overlay& overlay_;
   const Channel& device_;

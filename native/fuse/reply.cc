@@ -9,6 +9,8 @@ namespace {
 
 abi::SxTime encodeTime(const Time& time) { return {.tv_sec = time.sec, .tv_nsec = time.nsec, .reserved = 0}; }
 
+Validity validityOf(const Attr& attr, Validity wanted) { return attr.momentary ? Validity{0, 0} : wanted; }
+
 }  // namespace
 
 uint32_t encodeDevice(dev_t device) {
@@ -42,8 +44,11 @@ abi::Attr encodeAttr(const Attr& attr) {
 abi::EntryOut encodeEntry(const Entry& entry, Validity validity) {
   abi::EntryOut out{};
   out.nodeid = entry.node;
-  out.entry_valid = out.attr_valid = validity.seconds;
-  out.entry_valid_nsec = out.attr_valid_nsec = validity.nanoseconds;
+  out.entry_valid = validity.seconds;
+  out.entry_valid_nsec = validity.nanoseconds;
+  const Validity attrValidity = validityOf(entry.attr, validity);
+  out.attr_valid = attrValidity.seconds;
+  out.attr_valid_nsec = attrValidity.nanoseconds;
   out.attr = encodeAttr(entry.attr);
   return out;
 }
@@ -55,7 +60,8 @@ abi::EntryOut encodeAbsence(Validity validity) {
   return out;
 }
 
-abi::AttrOut encodeAttrOut(const Attr& attr, Validity validity) {
+abi::AttrOut encodeAttrOut(const Attr& attr, Validity wanted) {
+  const Validity validity = validityOf(attr, wanted);
   abi::AttrOut out{};
   out.attr_valid = validity.seconds;
   out.attr_valid_nsec = validity.nanoseconds;
@@ -63,7 +69,8 @@ abi::AttrOut encodeAttrOut(const Attr& attr, Validity validity) {
   return out;
 }
 
-abi::StatxOut encodeStatx(const Attr& attr, Validity validity) {
+abi::StatxOut encodeStatx(const Attr& attr, Validity wanted) {
+  const Validity validity = validityOf(attr, wanted);
   abi::StatxOut out{};
   out.attr_valid = validity.seconds;
   out.attr_valid_nsec = validity.nanoseconds;

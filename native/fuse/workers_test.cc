@@ -138,7 +138,7 @@ TEST("more blocked requests than threads allowed still leave one that reads") {
     held.push_back(bench.kernel().send(abi::kGetattr, kAnnounced));
     EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
   }
-  EXPECT_EQ(bench.waiting(), 12U);
+  waitFor([&] { return bench.waiting() == 12; });
   bench.open(12);
   for (const uint64_t unique : held) EXPECT_EQ(bench.kernel().receive(unique).error, 0);
   EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);

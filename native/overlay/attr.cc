@@ -28,6 +28,7 @@ std::optional<sys::TimeSpecOrNow> timeChange(const std::optional<TimeChange>& ch
 }  // namespace
 
 uint32_t unionNlink(Inode& inode, uint32_t realNlink) {
+  if (const InodeRef successor = successorOf(inode)) return unionNlink(*successor, realNlink);
   const std::lock_guard lock(inode.mu);
   return static_cast<uint32_t>(std::max<int64_t>(0, static_cast<int64_t>(realNlink) + inode.nlinkDelta));
 }
@@ -56,6 +57,7 @@ Attr attrOf(const OverlayState& state, Inode& inode, const sys::Stat& stat) {
     // A merged directory does not count its children: that would take reading it. Linux: ovl_getattr().
     attr.nlink = inode.dir->merged || state.options.staticNlink ? 1 : stat.nlink;
   }
+  attr.momentary = inode.hasTwin.load();
   const bool shownAlready = state.stack->layer(inode.layer.load(std::memory_order_acquire)).ownersAreMapped();
   if (!shownAlready) state.options.owners.show(attr);
   return attr;
@@ -81,10 +83,7 @@ Status changeSize(OverlayState& state, const Caller& caller, const InodeRef& ino
     if (stat.size == *change.size) return success();
   }
   TRY(copyUpFile(state, caller, inode, {*change.size}));
-  if (inode->lowerBackings.load() > 0) {
-    TRY(giveNewIdentity(state, inode));
-    return Errno(ESTALE);  // the kernel looks the path up again and repeats
-  }
+  if (inode->lowerBackings.load() > 0) TRY(giveNewIdentity(state, inode));
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, true));
   TRY(state.noteUpper(sys::truncate(fd->get(), *change.size), "truncate"));
   return change.killPrivileges ? killPrivileges(state, *inode, fd->get()) : success();

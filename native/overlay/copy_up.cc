@@ -383,22 +383,43 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
   return published;
 }
 
+namespace {
+
+// Precondition: renameMu held alone, so that no verb is between finding the inode and changing its names.
+void handNamesOver(OverlayState& state, Inode& former, Inode& successor, Fd pin) {
+  const std::scoped_lock lock(former.mu, successor.mu);
+  successor.upperIno = former.upperIno;
+  successor.nlinkDelta = std::exchange(former.nlinkDelta, 0);
+  successor.orphanName.swap(former.orphanName);
+  successor.links.swap(former.links);
+  if (former.pin) {
+    successor.pin = former.pin;
+  } else {
+    former.pin = std::make_shared<const Fd>(std::move(pin));
+  }
+  state.pins.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
 Status giveNewIdentity(OverlayState& state, const InodeRef& inode) {
-  const TreeLock tree(state.renameMu);
+  const std::unique_lock alone(state.renameMu);
+  if (successorOf(*inode)) return success();
   TRY_ASSIGN(const sys::Stat upper, statInode(state, *inode));
   TRY_ASSIGN(Fd pin, withPlace(state, *inode, [](At at) { return sys::open(at, O_PATH); }));
   state.table.rememberIno(keyOf(kUpperLayer, upper), inode->ino);
-  state.table.dropKeys(*inode);
-  state.dataFds.drop({inode->id, 0});
-  std::vector<Link> dropped;  // parent references go after the lock
+  const InodeRef successor = state.table.succeed(*inode);
+  handNamesOver(state, *inode, *successor, std::move(pin));
+  successor->hasTwin.store(true);
+  inode->hasTwin.store(true);
   {
     const std::lock_guard lock(inode->mu);
-    if (!inode->pin) {
-      inode->pin = std::make_shared<const Fd>(std::move(pin));
-      state.pins.fetch_add(1, std::memory_order_relaxed);
-    }
-    dropped.swap(inode->links);
+    inode->successor = successor;
   }
+  keepInstead(state, *inode, successor);
+  noteUnsettled(state, successor);
+  state.dataFds.drop({inode->id, 0});
+  state.noteStale(*inode);
   return success();
 }
 

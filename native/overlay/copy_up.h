@@ -25,8 +25,8 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
 Status copyUp(OverlayState& state, const Caller& caller, const InodeRef& inode);
 
 // An inode of the upper that the kernel still serves from its lower file (passthrough) cannot take another backing: it
-// goes on as the lower file for those who have it open, and the path gets a new inode at its next lookup, with the same
-// number. Precondition: no lock held.
+// goes on as the lower file for those who have it open, and its names get a new inode, its successor, with the same
+// number. Does nothing the second time. Precondition: no lock held.
 Status giveNewIdentity(OverlayState& state, const InodeRef& inode);
 
 // Marks that `dir`, of the upper, holds copies.

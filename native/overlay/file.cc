@@ -213,6 +213,12 @@ Result<size_t> Overlay::copyFileRange(const Caller& caller, NodeId from, uint64_
 
 // --- passthrough
 
+Status Overlay::mayOpen(NodeId node, OpenFlags flags) {
+  TRY_ASSIGN(const InodeRef inode, state_->table.find(node));
+  if (!successorOf(*inode)) return success();
+  return flags.writes() || inode->lowerBackings.load() > 0 ? Status(Errno(ESTALE)) : success();
+}
+
 Result<DataFd> Overlay::openData(const Caller& caller, NodeId node, OpenFlags flags) {
   OverlayState& state = *state_;
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
@@ -231,17 +237,12 @@ Result<DataFd> Overlay::openData(const Caller& caller, NodeId node, OpenFlags fl
   return DataFd{std::move(data.fd), false};
 }
 
-void Overlay::backingOpened(NodeId node, bool onLower) {
-  if (!onLower) return;
+void Overlay::lowerBackingOpened(NodeId node) {
   if (const auto inode = state_->table.find(node); inode.ok()) (*inode)->lowerBackings.fetch_add(1);
 }
 
-void Overlay::backingClosed(NodeId node) {
-  const auto inode = state_->table.find(node);
-  if (!inode.ok()) return;
-  uint32_t open = (*inode)->lowerBackings.load();
-  while (open > 0 && !(*inode)->lowerBackings.compare_exchange_weak(open, open - 1)) {
-  }
+void Overlay::lowerBackingClosed(NodeId node) {
+  if (const auto inode = state_->table.find(node); inode.ok()) (*inode)->lowerBackings.fetch_sub(1);
 }
 
 }  // namespace unionfs

@@ -162,6 +162,16 @@ void stopKeeping(OverlayState& state, const Inode& inode) {
   state.hasKept.store(!state.kept.empty(), std::memory_order_release);
 }
 
+void keepInstead(OverlayState& state, const Inode& former, const InodeRef& successor) {
+  InodeRef kept;  // goes after the lock
+  const std::lock_guard lock(state.keptMu);
+  const auto it = state.kept.find(former.id);
+  if (it == state.kept.end()) return;
+  state.kept.emplace(successor->id, successor);
+  kept = std::move(it->second);
+  state.kept.erase(it);
+}
+
 void letGoIfWhole(OverlayState& state, const InodeRef& inode) {
   if (!inode->inUpper() || !state.hasKept.load(std::memory_order_acquire)) return;
   bool hasName = false;

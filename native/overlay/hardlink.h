@@ -41,5 +41,7 @@ void keep(OverlayState& state, const InodeRef& inode);
 // but for the inode number, which stays remembered. Call after a change of its names or link count; leaf locks only.
 void letGoIfWhole(OverlayState& state, const InodeRef& inode);
 void stopKeeping(OverlayState& state, const Inode& inode);
+// Keeps `successor` if `former` was kept.
+void keepInstead(OverlayState& state, const Inode& former, const InodeRef& successor);
 
 }  // namespace unionfs

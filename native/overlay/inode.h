@@ -121,6 +121,8 @@ class Inode {
   const uint64_t ino;                      // as the union shows it
   std::atomic<LayerIndex> layer;           // of the top real inode
   std::atomic<uint32_t> lowerBackings{0};  // opens the kernel serves from the lower's file (passthrough)
+  // The kernel knows the file by two nodes (giveNewIdentity): what it remembers of one, the other changes.
+  std::atomic<bool> hasTwin{false};
 
   SmallMutex copyMu;   // held across a copy-up by the one copier
   SmallMutex timesMu;  // held while data changes and while times are set, where the kernel keeps the times
@@ -132,6 +134,7 @@ class Inode {
   std::string orphanName;   // the same without a descriptor: its name in the work directory
   int32_t nlinkDelta = 0;   // union's link count minus the real one (names the upper does not have yet)
   uint64_t upperIno = 0;    // real number of the upper file, to see that a name still means it
+  InodeRef successor;       // has the names now; this one stays for who has the lower's file open (giveNewIdentity)
 
   std::unique_ptr<DirState> dir;  // of directories
 

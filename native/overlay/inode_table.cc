@@ -65,6 +65,17 @@ InodeTable::Made InodeTable::findOrCreate(const RealKey& key, mode_t type, uint6
   return {InodeRef(it->second), created};
 }
 
+InodeRef InodeTable::succeed(Inode& former) {
+  const std::lock_guard lock(mu_);
+  auto made = std::make_unique<Inode>(*this, nextId_++, former.type, former.ino, former.layer.load(std::memory_order_acquire));
+  byId_.emplace(made->id, made.get());
+  made->keys_.swap(former.keys_);
+  for (const auto& key : made->keys_) byKey_[key] = made.get();
+  peak_ = std::max<uint64_t>(peak_, byId_.size());
+  made->refs_.fetch_add(1, std::memory_order_relaxed);
+  return InodeRef(made.release());
+}
+
 void InodeTable::addKey(Inode& inode, const RealKey& key) {
   const std::lock_guard lock(mu_);
   inode.keys_.reserve(inode.keys_.size() + 1);  // an entry of byKey_ must not be left without its record here

@@ -38,6 +38,9 @@ class InodeTable {
   // `initialize` runs on a new inode before anybody else can see it, under the table's lock: no system call in it.
   Made findOrCreate(const RealKey& key, mode_t type, uint64_t ino, LayerIndex layer, const std::function<void(Inode&)>& initialize);
 
+  // A new inode, of the same file, that lookups find from now on instead of `former`.
+  InodeRef succeed(Inode& former);
+
   void addKey(Inode& inode, const RealKey& key);
   void dropKey(Inode& inode, const RealKey& key);
   void dropKeys(Inode& inode);

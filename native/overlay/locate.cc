@@ -64,6 +64,12 @@ Result<FdRef> dirFd(OverlayState& state, Inode& dir, LayerIndex layer) {
   return fd;
 }
 
+InodeRef successorOf(Inode& inode) {
+  if (!inode.hasTwin.load()) return {};
+  const std::lock_guard lock(inode.mu);
+  return inode.successor;
+}
+
 Result<Place> placeOf(OverlayState& state, Inode& inode) {
   const LayerIndex layer = inode.layer.load(std::memory_order_acquire);
   if (inode.isDir()) {

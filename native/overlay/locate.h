@@ -41,6 +41,9 @@ struct Place {
 // The real directory of `dir` in `layer`, open for reading (O_PATH where we may not read it).
 Result<FdRef> dirFd(OverlayState& state, Inode& dir, LayerIndex layer);
 
+// The inode that has the names of `inode` now, if they were given to another (giveNewIdentity).
+InodeRef successorOf(Inode& inode);
+
 // The top real file of an inode. ESTALE when no name or descriptor leads to it any more.
 Result<Place> placeOf(OverlayState& state, Inode& inode);
 

@@ -120,9 +120,11 @@ class Overlay {
   // --- passthrough: a descriptor of the data to register with the kernel; copies up first when `flags` writes.
   // ESTALE when the node must be looked up again because it is open on a lower backing (architecture.md 2.3).
   Result<DataFd> openData(const Caller&, NodeId node, OpenFlags flags);
-  // Tells that the kernel holds (or gave up) a backing on the node's present data.
-  void backingOpened(NodeId node, bool onLower);
-  void backingClosed(NodeId node);
+  // The same for an open that would share what is registered already: ESTALE when that is the node's data no more.
+  Status mayOpen(NodeId node, OpenFlags flags);
+  // The kernel holds (or gave up) a backing on the node's file in a lower. Calls come in pairs.
+  void lowerBackingOpened(NodeId node);
+  void lowerBackingClosed(NodeId node);
 
   // The kernel's write-back cache owns the times of regular files and says when they change: what the engine does to
   // their data must not move them. Told once, before the first request.

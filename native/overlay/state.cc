@@ -13,7 +13,7 @@ namespace unionfs {
 
 namespace {
 
-// An inode that goes takes what the caches hold of it along.
+// An inode that goes takes along what others hold of it.
 void dropCached(OverlayState& state, Inode& inode) {
   if (inode.isDir()) {
     for (const LayerIndex layer : inode.dir->layers) state.dirFds.drop({inode.id, layer});
@@ -24,6 +24,7 @@ void dropCached(OverlayState& state, Inode& inode) {
   forgetSettling(state, inode);
   if (inode.pin) state.pins.fetch_sub(1, std::memory_order_relaxed);
   if (!inode.orphanName.empty()) state.work().discard(inode.orphanName);
+  if (inode.successor) inode.successor->hasTwin.store(false);
 }
 
 // Nodes whose attributes this thread changed behind the kernel's back. In a list for all threads, one could

@@ -53,6 +53,7 @@ struct Attr {
   std::optional<Time> btime;
   uint64_t attributes = 0;      // STATX_ATTR_* bits the layer set
   uint64_t attributesMask = 0;  // which of them the layer knows
+  bool momentary = false;       // may change in ways the kernel does not see: not to be remembered
 };
 
 // A name that resolved: the caller of the engine owns one lookup count of `node` until forget().

@@ -7,17 +7,18 @@ export interface ProcessUse {
   readonly name: string
 }
 
-// Clock ticks after boot; together with the pid it names a process for ever. Undefined: there is no such process.
+// Clock ticks after boot; together with the pid it names a process for ever. Undefined: there is no such process. One
+// whose first thread has ended still holds its files while others are on their way out.
 export function startTimeOf(pid: number): string | undefined {
-  let stat: string
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name in parentheses may hold spaces and parentheses; the state is field 3, the start time field 22.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const firstHasEnded = fields[0] === 'Z' || fields[0] === 'X'
+    return firstHasEnded && readdirSync(`/proc/${pid}/task`).length <= 1 ? undefined : fields[19]
   } catch {
     return undefined
   }
-  // The name in parentheses may hold spaces and parentheses; the state is field 3, the start time field 22.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
 export function namespaceOf(kind: 'pid' | 'mnt', pid: number | 'self' = 'self'): string {

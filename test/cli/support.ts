@@ -1,6 +1,6 @@
 // support - runs the built command in scratch directories, and leaves nothing mounted whatever happens.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -85,10 +85,11 @@ export function isMounted(mountpoint: string): boolean {
   return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')).some((entry) => entry.mountpoint === mountpoint)
 }
 
-// A zombie whose parent has not looked yet has ended.
+// A zombie whose parent has not looked yet has ended, but for threads that are still on their way out: the last of them
+// closes the files.
 export function isRunning(pid: number): boolean {
   try {
-    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) || readdirSync(`/proc/${pid}/task`).length > 1
   } catch {
     return false
   }

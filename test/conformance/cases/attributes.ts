@@ -366,6 +366,13 @@ f.it('setting an inode flag of a lower file copies it up', { lower: { b: 'y' }, 
   fx.upperIs(['b "y"'])
 })
 
+f.it('the flags of a file can be asked for by who opened it before another wrote it', { lower: { a: 'x' }, needs: ['inode-flags'] }, (fx) => {
+  withFd(fx.path('a'), O.RDONLY, (fd) => {
+    append(fx.path('a'), 'y')
+    assert.equal(posix.getFlags(fd) & FS_FLAG.NODUMP, 0)
+  })
+})
+
 f.it('an append-only file can be appended to and not rewritten', { upper: { a: 'x', b: 'x' }, needs: ['inode-flags'] }, (fx) => {
   const setFlags = (flags: number): void => {
     for (const name of ['a', 'b']) withFd(fx.path(name), O.RDONLY, (fd) => { posix.setFlags(fd, flags) })

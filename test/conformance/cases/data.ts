@@ -138,6 +138,18 @@ f.it('truncate of a directory is EISDIR, of a missing file ENOENT, to a negative
   fx.fails('EINVAL', () => posix.truncate(fx.path('a'), -1))
 })
 
+f.it('a file that is open for reading can be truncated through a descriptor that holds only its place', { lower: { a: 'abcdef' } }, (fx) => {
+  withFd(fx.path('a'), O.RDONLY, (reader) => {
+    withFd(fx.path('a'), O.PATH, (place) => { posix.truncate(`/proc/self/fd/${place}`, 3) })
+    assert.equal(lstat(fx.path('a')).size, 3n)
+    assert.equal(text(fx.path('a')), 'abc')
+    assert.doesNotThrow(() => posix.pread(reader, 9, 0))
+    append(fx.path('a'), 'z')
+    assert.equal(lstat(fx.path('a')).size, 4n)
+  })
+  assert.equal(text(fx.path('a')), 'abcz')
+})
+
 f.it('truncate through a symlink reaches the target', { lower: { l: symlink('a'), a: 'abc' } }, (fx) => {
   posix.truncate(fx.path('l'), 1)
   assert.equal(text(fx.path('a')), 'a')

@@ -103,6 +103,33 @@ f.it('both names of a lower file stay one inode after copy-up', { lower: { a: 'x
   assert.equal(text(fx.path('a')), 'xy')
 })
 
+f.it('what is written through one name of a lower file is seen through the other, though the file is open for reading',
+  { lower: { a: 'x', b: hardLink('a') }, needs: ['kept-hardlinks'] }, (fx) => {
+    assert.equal(lstat(fx.path('b')).size, 1n)
+    withFd(fx.path('b'), O.RDONLY, () => {
+      put(fx.path('a'), 'changed')
+      assert.equal(text(fx.path('b')), 'changed')
+      append(fx.path('a'), '!')
+      assert.equal(lstat(fx.path('b')).size, 8n)
+      assert.equal(text(fx.path('b')), 'changed!')
+      posix.truncate(fx.path('b'), 2)
+      assert.equal(lstat(fx.path('a')).size, 2n)
+    })
+    assert.equal(text(fx.path('a')), 'ch')
+    assert.ok(sameFile(lstat(fx.path('a')), lstat(fx.path('b'))))
+  })
+
+f.it('the size of a lower file with two names is that of the last write, though the file is open for reading',
+  { lower: { a: 'x', b: hardLink('a') }, needs: ['kept-hardlinks'] }, (fx) => {
+    assert.equal(lstat(fx.path('b')).size, 1n)
+    withFd(fx.path('b'), O.RDONLY, () => {
+      append(fx.path('a'), 'yz')
+      assert.equal(lstat(fx.path('b')).size, 3n)
+      append(fx.path('a'), '!')
+      assert.equal(lstat(fx.path('b')).size, 4n)
+    })
+  })
+
 f.it('removing one name of a lower hard link leaves the other readable', { lower: { a: 'x', b: hardLink('a') } }, (fx) => {
   unlink(fx.path('a'))
   assert.equal(text(fx.path('b')), 'x')
