@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "binding/async_call.h"
 #include "binding/convert.h"
 #include "binding/layer_tools.h"
 #include "index/record_store.h"
@@ -97,11 +98,24 @@ Napi::Value layers(const Napi::CallbackInfo& info, const MountSession& mount) {
   return array;
 }
 
+// (): Promise<void>. After the last layerFed.
+Napi::Value prepare(const Napi::CallbackInfo& info, const MountSession& mount) {
+  return AsyncCall::start(
+      info.Env(),
+      [session = mount.session()]() -> std::optional<Failure> {
+        if (session) session->overlay().prepare();
+        return std::nullopt;
+      },
+      [](Napi::Env env) { return env.Undefined(); });
+}
+
 }  // namespace
 
 void addRecordMethods(Napi::Env env, Napi::Object& object, const std::shared_ptr<MountSession>& session) {
   object.Set("layers", Napi::Function::New(
                            env, [session](const Napi::CallbackInfo& info) { return layers(info, *session); }, "layers"));
+  object.Set("prepare", Napi::Function::New(
+                            env, [session](const Napi::CallbackInfo& info) { return prepare(info, *session); }, "prepare"));
   for (const auto& [name, method] : kMethods) {
     object.Set(name, Napi::Function::New(
                          env,

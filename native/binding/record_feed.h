@@ -9,7 +9,7 @@
 
 namespace unionfs::binding {
 
-// Adds to the object of a mount: layers, trustLayer, feedRecords, layerFed, startLearning, takeLearned, recordStats.
+// Adds to the object of a mount: layers, trustLayer, feedRecords, layerFed, prepare, startLearning, takeLearned, recordStats.
 void addRecordMethods(Napi::Env env, Napi::Object& object, const std::shared_ptr<MountSession>& session);
 
 }  // namespace unionfs::binding

@@ -6,11 +6,13 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "index/record_store.h"
 #include "layer/marker.h"
 #include "overlay/attr.h"
 #include "overlay/hardlink.h"
 #include "overlay/ino.h"
 #include "overlay/listing.h"
+#include "overlay/prepare.h"
 #include "overlay/recall.h"
 #include "sys/open.h"
 
@@ -200,6 +202,23 @@ std::optional<sys::Stat> recordedStat(OverlayState& state, Inode& dir, LayerInde
   return record == nullptr ? std::nullopt : recall(state, layer, *record, name.view()).stat;
 }
 
+// A directory the engine knows, with its top in a sealed layer, where nothing changes but by the engine: asking each layer
+// again would take long and find the same. Its layers do not change meanwhile, as that takes the lock of `dir`.
+std::optional<Resolution> knownDirectory(OverlayState& state, Inode& dir, const CName& name, const IndexEntry& entry) {
+  if (entry.top == kUpperLayer || !state.options.records || state.options.records->trust(entry.top) != LayerTrust::sealed) return std::nullopt;
+  auto stat = recordedStat(state, dir, entry.top, name);
+  if (!stat || !stat->isDir()) return std::nullopt;
+  const InodeRef known = state.table.findByKey(keyOf(entry.top, *stat));
+  if (!known || known->layer.load(std::memory_order_acquire) != entry.top) return std::nullopt;
+  Resolution found;
+  found.top = entry.top;
+  found.stat = *stat;
+  found.layers = known->dir->layers;
+  found.xattrWhiteoutIn = known->dir->xattrWhiteoutIn;
+  found.impureLowers = known->dir->impureLowers;
+  return found;
+}
+
 // The same from the index: only layers known to have the name are asked.
 Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& name) {
   NameView view;
@@ -208,6 +227,8 @@ Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& nam
   view.upper = upperNameOf(*entry);
   if (!entry->visible()) return view;
   if (entry->type == DT_DIR) {
+    view.found = knownDirectory(state, dir, name, *entry);
+    if (view.found) return view;
     TRY_ASSIGN(NameView probed, probe(state, dir, name, dir.dir->index->layersOf(*entry)));
     view.found = std::move(probed.found);
     return view;
@@ -340,6 +361,7 @@ Result<Entry> entryFor(OverlayState& state, Inode& dir, const CName& name, Resol
     entry.attr = attrOf(state, *inode, upper);
   }
   state.table.countLookup(*inode);
+  letGoOfPrepared(state, *inode);
   return entry;
 }
 

@@ -6,6 +6,7 @@
 #include "layer/marker.h"
 
 #include "overlay/ino.h"
+#include "overlay/prepare.h"
 #include "overlay/state.h"
 #include "sys/xattr.h"
 
@@ -62,6 +63,8 @@ Result<std::unique_ptr<Overlay>> Overlay::open(std::shared_ptr<LayerStack> stack
   TRY(makeRoot(*state));
   return std::unique_ptr<Overlay>(new Overlay(std::move(state)));
 }
+
+void Overlay::prepare() const { prepareDeepDirectories(*state_); }
 
 void Overlay::leaveTimesToKernel() { state_->kernelKeepsTimes = true; }
 

@@ -126,6 +126,10 @@ class Overlay {
   void lowerBackingOpened(NodeId node);
   void lowerBackingClosed(NodeId node);
 
+  // All records of the layers are in the store: what takes long to merge is merged now. Takes up to some tenths of a
+  // second; any thread, beside serving.
+  void prepare() const;
+
   // The kernel's write-back cache owns the times of regular files and says when they change: what the engine does to
   // their data must not move them. Told once, before the first request.
   void leaveTimesToKernel();

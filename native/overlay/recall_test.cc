@@ -241,6 +241,73 @@ TEST("records that come while the union serves are used from then on") {
   EXPECT_EQ(late->stats().used, uint64_t{2});
 }
 
+// Many lowers that all have d and d/e; each file lies in one of them.
+LayerFixture& deepStack(LayerFixture& layers, unsigned count) {
+  for (unsigned i = 0; i < count; ++i) {
+    const std::string number = std::to_string(i);
+    layers.lower("d/\nd/f" + number + " = 1\nd/e/\nd/e/g" + number + " = 1\nown" + number + "/");
+  }
+  return layers;
+}
+
+TEST("directories that many sealed layers share are merged before they are asked for, and are the same") {
+  LayerFixture layers;
+  deepStack(layers, 20).readOnly();
+  const auto overlay = layers.open(with(layers.records(LayerTrust::sealed)));
+  REQUIRE(overlay != nullptr);
+  overlay->prepare();
+  EXPECT_EQ(overlay->stats().inodes, uint64_t{3});  // the root, d and d/e
+  EXPECT_EQ(overlay->stats().listings, uint64_t{3});
+  EXPECT_EQ(MergedView(*overlay).dump(), view(layers, nullptr));
+}
+
+TEST("what is merged ahead is let go with the rest when the kernel forgets it") {
+  LayerFixture layers;
+  deepStack(layers, 20).readOnly();
+  const auto overlay = layers.open(with(layers.records(LayerTrust::sealed)));
+  REQUIRE(overlay != nullptr);
+  overlay->prepare();
+  const auto d = overlay->lookup(kRootNode, "d");
+  REQUIRE(d.ok() && *d);
+  const auto e = overlay->lookup((*d)->node, "e");
+  REQUIRE(e.ok() && *e);
+  overlay->forget((*e)->node, 1);
+  overlay->forget((*d)->node, 1);
+  EXPECT_EQ(overlay->stats().inodes, uint64_t{1});
+}
+
+TEST("only what all sealed layers tell is merged ahead") {
+  LayerFixture layers;
+  deepStack(layers, 20).readOnly();
+  const auto checked = layers.open(with(layers.records(LayerTrust::checked)));
+  REQUIRE(checked != nullptr);
+  checked->prepare();
+  EXPECT_EQ(checked->stats().listings, uint64_t{0});
+  LayerFixture few;
+  deepStack(few, 3).readOnly();
+  const auto shallow = few.open(with(few.records(LayerTrust::sealed)));
+  REQUIRE(shallow != nullptr);
+  shallow->prepare();
+  EXPECT_EQ(shallow->stats().listings, uint64_t{0});
+}
+
+TEST("a directory merged ahead takes changes like any other") {
+  LayerFixture layers;
+  deepStack(layers, 20);
+  const auto overlay = layers.open(with(layers.records(LayerTrust::sealed)));
+  REQUIRE(overlay != nullptr);
+  overlay->prepare();
+  MergedView merged(*overlay);
+  const NodeId d = merged.node("d");
+  EXPECT(overlay->unlink(Caller{}, d, "f3").ok());
+  EXPECT(overlay->mkdir(Caller{}, d, "new", 0755).ok());
+  EXPECT(overlay->mkdir(Caller{}, merged.node("d/e"), "new", 0755).ok());
+  EXPECT(!merged.find("d/f3"));
+  EXPECT(merged.find("d/e/new").has_value());
+  EXPECT(merged.list(d).contains("new"));
+  EXPECT_EQ(merged.list(merged.node("d")).size(), size_t{21});  // 19 files, e and new
+}
+
 TEST("a directory read from its layer is learned, when it has not changed for a while") {
   LayerFixture layers;
   layers.lower("old/\nold/a = 1\nfresh/").lower("old/\nold/gone whiteout\nold/b = 1").readOnly();

@@ -57,6 +57,7 @@ OverlayState::~OverlayState() {
   }
   unsettled.clear();
   kept.clear();
+  prepared.clear();
 }
 
 Status OverlayState::requireWritable() const {

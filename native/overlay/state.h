@@ -76,6 +76,9 @@ struct OverlayState {
   std::mutex keptMu;
   std::unordered_map<NodeId, InodeRef> kept;  // guarded by keptMu; inodes whose state a new lookup could not find again
   std::atomic<bool> hasKept{false};
+  std::mutex preparedMu;
+  std::unordered_map<NodeId, InodeRef> prepared;  // guarded by preparedMu; the kernel does not know them yet (prepare.h)
+  std::atomic<bool> hasPrepared{false};
 
   InodeTable table;
   InodeRef root;

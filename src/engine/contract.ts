@@ -124,6 +124,7 @@ export interface NativeRecords {
   trustLayer(layer: number, sealed: boolean): void
   feedRecords(layer: number, records: readonly Buffer[]): number | undefined // how many were taken
   layerFed(layer: number): void
+  prepare(): Promise<void> // after the last layerFed: merges what takes long, before it is asked for
   startLearning(): void
   takeLearned(): LearnedRecord[] | undefined
   recordStats(): RecordStats | undefined

@@ -26,8 +26,10 @@ export function startMemory(native: NativeRecords, dir: string, logger: Logger):
     // Loaded when the mount is usable: its start must not pay for them.
     const [{ feedRecords, placedLayers }, { Journal }] = await Promise.all([import('./feed.js'), import('./journal.js')])
     const layers = await placedLayers(native)
-    state = await feedRecords(native, layers, dir, logger, ended.signal)
-    if (state === 'unusable') return undefined
+    const fed = await feedRecords(native, layers, dir, logger, ended.signal)
+    if (fed === 'ready') await native.prepare()
+    state = fed
+    if (fed === 'unusable') return undefined
     const journal = new Journal(native, layers, dir, logger)
     native.startLearning()
     timer = setInterval(() => void journal.collect(false), collectEvery)
