@@ -47,6 +47,10 @@ that was unmounted while something uses it, \`(in another mount namespace)\` one
 then 1), \`dead\` (its daemon has died; the exit status is 1 too) or \`unlisted\` (in the mount table, but its daemon is not known to this user). Live and silent
 mounts have \`place\`: \`here\`, \`detached\` or \`elsewhere\` (another mount namespace); of a dead one \`mountNamespace\` says \`here\` or \`elsewhere\`.
 
+## umount of a daemon that is stopped
+A daemon that a signal has stopped (SIGSTOP) answers nothing. A plain \`umount\` is then refused at once; \`--lazy\` takes the mount out of the tree, and
+exits with 1 and the remedy (\`kill -CONT PID\`), because the daemon, and its lock on the upper, stay until it goes on.
+
 ## What the host must offer
 Linux 5.6 or newer with \`/dev/fuse\`. Some things need more: private clones of lowers 5.12, whiteout devices made without root 5.8, passthrough 6.9.
 \`unionfs doctor\` tries what can be tried, as the user who asks.

@@ -9,11 +9,13 @@ import { errnoOf, messageOf, UnionfsError } from '../errors.js'
 import { mayBeOurs, readMountTable, topMountAt, type MountEntry } from '../stack/mount-table.js'
 import { ask } from './control.js'
 import { holdersOf } from './holders.js'
-import { namespaceOf, startTimeOf, usersOf } from './process.js'
+import { isStopped, namespaceOf, startTimeOf, usersOf } from './process.js'
 import { listMounts, placeOf, type MountRecord } from './registry.js'
 
 const replyTimeout = 60_000 // a plain umount first writes all dirty pages
+const lazyReplyTimeout = 2_000 // a lazy one waits for nothing
 const endTimeout = 10_000
+const lazyEndTimeout = 3_000
 const usualEnd = 1_000 // a daemon that nobody needs any more is gone long before
 const heldPatience = 250 // for namespaces that come and go, as `doctor` makes one
 const pollInterval = 10
@@ -38,7 +40,7 @@ export async function unmount(path: string, lazy: boolean): Promise<UnmountResul
   if (record === undefined) return { mountpoint, daemon: 'ended' }
   const holders = async (): Promise<string[]> => holdersOf(entry, await listMounts(), readMountTable())
   const patience = (await holders()).length > 0 ? heldPatience : usualEnd
-  if (await daemonEnds(record, connection, patience)) return { mountpoint, daemon: 'ended' }
+  if (await daemonEnds(record, connection, patience, lazy ? lazyEndTimeout : endTimeout)) return { mountpoint, daemon: 'ended' }
   return { mountpoint, daemon: 'held', pid: record.pid, holders: await holders() }
 }
 
@@ -50,13 +52,14 @@ function connectionOf(entry: MountEntry): string | undefined {
 
 // False when it serves on, because the filesystem is held. By the time the mount has left the table, the kernel has
 // ended the connection of one that is not.
-async function daemonEnds(record: MountRecord, connection: string | undefined, patience: number): Promise<boolean> {
+async function daemonEnds(record: MountRecord, connection: string | undefined, patience: number, timeout: number): Promise<boolean> {
   const start = Date.now()
   while (daemonLives(record)) {
+    if (standsStill(record)) throw stopped(record, `${record.mountpoint} is unmounted, but`, `it ends when it goes on: kill -CONT ${record.pid}`)
     const elapsed = Date.now() - start
     if (elapsed > heldPatience && connection !== undefined && existsSync(connection)) return false
     if (elapsed > patience && (await answers(record))) return false
-    if (elapsed > endTimeout) {
+    if (elapsed > timeout) {
       throw new UnionfsError('BUSY', `${record.mountpoint} is unmounted, but its daemon (pid ${record.pid}) neither ends nor answers`, {
         path: record.mountpoint,
         remedy: `end it: kill -9 ${record.pid}`,
@@ -139,9 +142,11 @@ function realDirectory(path: string): string {
 }
 
 async function detach(entry: MountEntry, record: MountRecord | undefined, lazy: boolean): Promise<void> {
-  if (record !== undefined) {
+  const stands = record !== undefined && standsStill(record)
+  if (stands && !lazy) throw stopped(record, `${entry.mountpoint} cannot be unmounted:`, `let it go on (kill -CONT ${record.pid}), or take the mount out of the tree with --lazy`)
+  if (record !== undefined && !stands) {
     try {
-      const reply = await ask(record.socket, { op: 'unmount', lazy }, replyTimeout)
+      const reply = await ask(record.socket, { op: 'unmount', lazy }, lazy ? lazyReplyTimeout : replyTimeout)
       if (reply.ok) return
       if (reply.code === 'EBUSY') throw busy(entry)
       // ENOTCONN: it ended meanwhile. Anything else: the mount table's way is tried.
@@ -173,6 +178,14 @@ function busy(entry: MountEntry, cause?: unknown): UnionfsError {
     remedy: 'end these first, or take the mount away from under them with --lazy',
     cause,
   })
+}
+
+function standsStill(record: MountRecord): boolean {
+  return record.pidNamespace === namespaceOf('pid') && startTimeOf(record.pid) === record.startTime && isStopped(record.pid)
+}
+
+function stopped(record: MountRecord, what: string, remedy: string): UnionfsError {
+  return new UnionfsError('BUSY', `${what} its daemon (pid ${record.pid}) is stopped (SIGSTOP) and answers nothing`, { path: record.mountpoint, remedy })
 }
 
 function daemonLives(record: MountRecord): boolean {
