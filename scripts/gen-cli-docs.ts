@@ -39,13 +39,15 @@ lower, are warned about on stderr, with exit status 0: what one mount writes the
 \`--dev\` and \`--suid\` are refused where the kernel or fusermount3 would mount without them: both for ordinary users, \`--dev\` also in user namespaces.
 
 ## status
-Without MOUNTPOINT one line for each mount: place, state, I/O mode, uptime, daemon, layers. With it, everything. \`(detached, still used)\` is a mount
+Without MOUNTPOINT one line for each mount: place, state, I/O mode, uptime, daemon, layers. With it, everything, and at the end the last
+warnings and errors of the daemon (at most 16, newest last), whether they are logged or not. \`(detached, still used)\` is a mount
 that was unmounted while something uses it, \`(in another mount namespace)\` one that is not seen here. Whiteouts are counted by name, in either form.
 
 ## status --json
 \`{"mounts": [...]}\`; each mount has \`state\`: \`live\` (with all figures; latencies in microseconds), \`silent\` (its daemon does not answer; the exit status is
 then 1), \`dead\` (its daemon has died; the exit status is 1 too) or \`unlisted\` (in the mount table, but its daemon is not known to this user). Live and silent
 mounts have \`place\`: \`here\`, \`detached\` or \`elsewhere\` (another mount namespace); of a dead one \`mountNamespace\` says \`here\` or \`elsewhere\`.
+\`troubles\` of a live one are its last warnings and errors: \`at\`, \`level\`, \`message\`, \`fields\`, and \`times\`, how often the same was said.
 
 ## umount of a daemon that is stopped
 A daemon that a signal has stopped (SIGSTOP) answers nothing. A plain \`umount\` is then refused at once; \`--lazy\` takes the mount out of the tree, and

@@ -1,4 +1,5 @@
 // describe-mount - what `status` prints of one mount: a line in a list, or everything.
+import type { Trouble } from '../log/recent.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 import type { TreeSize } from '../metrics/tree-size.js'
 import type { Place } from '../mount/registry.js'
@@ -33,7 +34,11 @@ export function mountpointOf(mount: MountStatus): string {
 function liveCells(snapshot: Snapshot, place: Place): string[] {
   const lowers = formatCount(snapshot.lowers.length, 'lower')
   const layers = snapshot.upper === undefined ? lowers : `${snapshot.upper} over ${lowers}`
-  return [snapshot.mountpoint, accessOf(snapshot) + placeNote(place), snapshot.session.io, `up ${formatDuration(snapshot.uptimeSeconds)}`, `pid ${snapshot.pid}`, layers]
+  return [snapshot.mountpoint, accessOf(snapshot) + placeNote(place), snapshot.session.io, `up ${formatDuration(snapshot.uptimeSeconds)}`, `pid ${snapshot.pid}`, layers + troublesNote(snapshot)]
+}
+
+function troublesNote({ troubles }: Snapshot): string {
+  return troubles.length === 0 ? '' : `; ${formatCount(troubles.length, 'warning')}`
 }
 
 function accessOf(snapshot: Snapshot): string {
@@ -69,7 +74,16 @@ function describeLive(snapshot: Snapshot, place: Place, upperSize: TreeSize | un
   ]
   const operations = operationRows(snapshot)
   if (operations.length > 1) lines.push('', ...formatTable(operations, [1, 2, 3, 4, 5, 6]).map((line) => `  ${line}`))
+  if (snapshot.troubles.length > 0) lines.push('', '  warnings and errors, newest last', ...snapshot.troubles.map((trouble) => `  ${describeTrouble(trouble)}`))
   return lines.join('\n')
+}
+
+// "2026-11-23T09:22:36Z  lower 2 (/b): is the same directory as lower 1 (/a); it can be left out"
+function describeTrouble({ at, level, message, fields, times }: Trouble): string {
+  const { subject, remedy, ...others } = fields
+  const rest = Object.entries(others).map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const what = (typeof subject === 'string' ? `${subject}: ` : '') + message + (rest.length === 0 ? '' : ` (${rest.join(', ')})`) + (typeof remedy === 'string' ? `; ${remedy}` : '')
+  return `${at.replace(/\.\d+/, '')}  ${level === 'warn' ? '' : 'ERROR '}${what}${times > 1 ? ` (${times} times)` : ''}`
 }
 
 function describeIndex({ index }: Snapshot): string {

@@ -163,3 +163,23 @@ t.test('a foreign file in the registry harms nobody', { skip }, (t) => {
   t.equal(unionfs(['status', stack.mnt]).status, 0)
   t.end()
 })
+
+t.test('status MOUNTPOINT shows the last warnings and errors of the daemon with their time, newest last, in --json too', { skip }, (t) => {
+  const stack = makeStack(t)
+  const mounted = unionfs(['mount', `${stack.dir}/a:${stack.dir}/a`, stack.upper, stack.mnt])
+  t.equal(mounted.status, 0)
+  t.equal(unionfs(['mount', stack.lowers, stack.upper, stack.mnt]).status, 1, 'another mount says nothing here')
+  const { stdout } = unionfs(['status', stack.mnt])
+  t.match(stdout, new RegExp(`warnings and errors, newest last\n  \\d{4}-\\d\\d-\\d\\dT[\\d:]+Z  lower 2 \\(${stack.dir}/a\\): is the same directory as lower 1 \\(${stack.dir}/a\\); it changes nothing and can be left out\n`))
+  const parsed = JSON.parse(unionfs(['status', stack.mnt, '--json']).stdout) as { mounts: { troubles: object[] }[] }
+  t.match(parsed.mounts[0]?.troubles, [{ level: 'warn', message: /is the same directory/, times: 1, at: /^\d{4}-/ }])
+  t.match(unionfs(['status']).stdout, new RegExp(`^${stack.mnt} .*over 2 lowers; 1 warning$`, 'm'), 'the list tells that there are some')
+  t.end()
+})
+
+t.test('a mount without warnings shows none', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  t.notMatch(unionfs(['status', stack.mnt]).stdout, /warnings/)
+  t.end()
+})

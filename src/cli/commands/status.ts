@@ -56,8 +56,10 @@ async function askOne(record: MountRecord, place: Place, withSizes: boolean): Pr
   try {
     const reply = await ask(record.socket, { op: 'status' }, replyTimeout)
     if (!reply.ok || reply.snapshot === undefined) return { state: 'silent', place, mountpoint, pid, reason: reply.ok ? 'an empty answer' : reply.message }
-    const upperSize = withSizes ? sizeOfUpper(reply.snapshot) : undefined
-    return { state: 'live', place, snapshot: reply.snapshot, ...(upperSize === undefined ? {} : { upperSize }) }
+    // A daemon that was started by an older version knows of no troubles.
+    const snapshot: Snapshot = { ...reply.snapshot, troubles: (reply.snapshot as Partial<Snapshot>).troubles ?? [] }
+    const upperSize = withSizes ? sizeOfUpper(snapshot) : undefined
+    return { state: 'live', place, snapshot, ...(upperSize === undefined ? {} : { upperSize }) }
   } catch (error) {
     return { state: 'silent', place, mountpoint, pid, reason: reasonOf(error) }
   }
