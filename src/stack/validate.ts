@@ -19,6 +19,10 @@ export interface CarryProbe {
   readonly xattrTrusted?: string | null
   readonly symlink?: string | null
   readonly hardlink?: string | null
+  readonly whiteoutDevice?: string | null
+  readonly renameWhiteout?: string | null
+  readonly renameExchange?: string | null
+  readonly whiteoutFile?: string | null
 }
 
 // A union that is mounted now, as far as another may meet its layers.
@@ -204,6 +208,8 @@ class Validation {
     if (failed(probe.symlink)) lacks.push('symbolic links')
     if (failed(probe.hardlink)) lacks.push('hard links')
     if (lacks.length > 0) this.#add('error', subject, `its filesystem (${type}) has no ${lacks.join(', no ')}`, elsewhere)
+    const noWhiteout = whiteoutTrouble(probe)
+    if (noWhiteout !== undefined) this.#add('error', subject, `nothing could be removed: its filesystem (${type}) takes no whiteouts (${noWhiteout})`, elsewhere)
   }
 
   #duplicates(lowers: readonly Named[]): void {
@@ -283,6 +289,13 @@ function writtenAs(live: LiveStack, facts: DirectoryFacts): string | undefined {
 
 function describeRelation(relation: Exclude<Relation, 'apart'>): string {
   return { same: 'is the same directory as', inside: 'lies inside', around: 'contains' }[relation]
+}
+
+// A whiteout is a device that is linked, exchanged and left behind by a rename, or else a file (native/layer/workdir.h).
+function whiteoutTrouble(probe: CarryProbe): string | undefined {
+  const devices = [probe.whiteoutDevice, probe.hardlink, probe.renameExchange, probe.renameWhiteout]
+  if (!devices.some(failed) || !failed(probe.whiteoutFile)) return undefined
+  return `neither devices 0:0, ${devices.find(failed) ?? ''}, nor files .wh.NAME, ${probe.whiteoutFile ?? ''}`
 }
 
 function failed(outcome: string | null | undefined): boolean {

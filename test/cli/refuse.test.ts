@@ -1,6 +1,6 @@
 // refuse - mounts that must not come to be: what is said, and that nothing is left behind.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, mountsBelow, run, unionfs, type Ran } from './support.js'
@@ -128,6 +128,16 @@ t.test('an upper on a filesystem that cannot carry one is refused', { skip }, (t
   run('mount', ['-o', 'remount,ro', join(dir, 'ro')])
   refused(t, unionfs(['mount', lowers, join(dir, 'ro/upper'), mnt]), /upper .* lies on a read-only filesystem; /)
   refused(t, unionfs(['mount', lowers, '/proc/sys', mnt]), /(upper|work directory) \(.*\): .*\((EPERM|EACCES|ENOENT|EROFS)\); /)
+  t.end()
+})
+
+t.test('an upper that lies on another union is refused, because it takes no whiteouts', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  for (const name of ['mnt/upper', 'second']) mkdirSync(join(stack.dir, name))
+  const result = unionfs(['mount', join(stack.dir, 'a'), join(stack.mnt, 'upper'), join(stack.dir, 'second')])
+  refused(t, result, /upper \(.*\/mnt\/upper\): nothing could be removed: its filesystem \(fuse\.unionfs\) takes no whiteouts .*; put upper and work directory on a filesystem such as ext4/)
+  t.strictSame(readdirSync(stack.mnt).sort(), ['both', 'one', 'two', 'upper'], 'nothing is left of the trial')
   t.end()
 })
 

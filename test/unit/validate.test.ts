@@ -85,6 +85,17 @@ t.test('an upper that cannot carry links is refused, one without xattrs warned a
   t.end()
 })
 
+t.test('an upper that takes whiteouts in neither form is refused; one form is enough', (t) => {
+  const dir = layout(t)
+  const withProbe = (outcomes: Partial<CarryProbe>): Problem[] => check(dir, {}, { probe: () => ({ ...carriesAll, ...outcomes }) })
+  const none = withProbe({ whiteoutDevice: 'EPERM', renameWhiteout: 'EINVAL', whiteoutFile: 'EINVAL' })
+  t.match(none, [{ severity: 'error', reason: /^nothing could be removed: .*no whiteouts \(neither devices 0:0, EPERM, nor files \.wh\.NAME, EINVAL\)/, remedy: /ext4, xfs, btrfs or tmpfs/ }])
+  t.match(withProbe({ renameExchange: 'EINVAL', whiteoutFile: 'EINVAL' }), [{ severity: 'error' }], 'a device alone is not enough')
+  t.strictSame(withProbe({ whiteoutDevice: 'EPERM', whiteoutFile: null }), [])
+  t.strictSame(withProbe({ whiteoutFile: 'EINVAL' }), [])
+  t.end()
+})
+
 t.test('the probe is made where the work directory will be, and not where nothing can be written', (t) => {
   const dir = layout(t)
   const probed: string[] = []
