@@ -1,6 +1,6 @@
 // output - where the words of a command go: stdout and stderr, or, in a daemon that is starting, the starter's pipe.
 import { closeSync, writeSync } from 'node:fs'
-import { ValidationError, UnionfsError, describeProblem, messageOf, errnoOf } from '../errors.js'
+import { describeProblem, errnoOf, explainUnforeseen, ValidationError } from '../errors.js'
 
 export interface Output {
   out(text: string): void
@@ -67,8 +67,8 @@ export function formatError(error: unknown): string {
     if (error.problems.length === 1 && error.problems[0] !== undefined) return `unionfs: ${describeProblem(error.problems[0])}`
     return [`unionfs: cannot mount, for ${error.problems.length} reasons:`, ...error.problems.map((problem) => `  - ${describeProblem(problem)}`)].join('\n')
   }
-  if (error instanceof UnionfsError) return `unionfs: ${error.message}${error.remedy === undefined ? '' : `; ${error.remedy}`}`
-  return `unionfs: ${messageOf(error)}`
+  const { message, remedy } = explainUnforeseen(error)
+  return `unionfs: ${message}${remedy === undefined ? '' : `; ${remedy}`}`
 }
 
 // Columns padded to their widest cell; those in `right` are aligned to the right.

@@ -5,8 +5,9 @@ import { existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadAddon } from '../engine/addon.js'
-import { errnoOf, messageOf, UnionfsError } from '../errors.js'
+import { errnoOf, reasonOf, UnionfsError } from '../errors.js'
 import { mayBeOurs, readMountTable, topMountAt, type MountEntry } from '../stack/mount-table.js'
+import { directoryFor } from '../stack/stack.js'
 import { ask } from './control.js'
 import { holdersOf } from './holders.js'
 import { isStopped, namespaceOf, startTimeOf, usersOf } from './process.js'
@@ -92,7 +93,7 @@ async function notMounted(mountpoint: string, entry: MountEntry | undefined): Pr
 }
 
 // The mount point that a person means, by the mount table first: a path that is one is not looked at.
-export function findMountpoint(path: string, table: readonly MountEntry[], cwd = process.cwd()): string {
+export function findMountpoint(path: string, table: readonly MountEntry[], cwd = directoryFor([path])): string {
   let absolute = resolve(cwd, path)
   for (let links = 0; links <= mostLinks; links++) {
     if (isMountpoint(absolute, table)) return absolute
@@ -113,7 +114,7 @@ function linkTarget(path: string): string | undefined {
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'EINVAL') return undefined
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+    if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ENAMETOOLONG') {
       throw new UnionfsError('NOT_MOUNTED', `${path} does not exist`, { path, remedy: '`unionfs status` lists the mounts', cause: error })
     }
     if (errno === 'ELOOP') throw linksInACircle(path)
@@ -160,7 +161,7 @@ async function detach(entry: MountEntry, record: MountRecord | undefined, lazy: 
   } catch (error) {
     if (errnoOf(error) === 'EBUSY') throw busy(entry, error)
     if (errnoOf(error) === 'EINVAL') return // no longer a mount point
-    throw new UnionfsError('MOUNT', `cannot unmount ${entry.mountpoint}: ${messageOf(error)}`, {
+    throw new UnionfsError('MOUNT', `cannot unmount ${entry.mountpoint}: ${reasonOf(error)}`, {
       errno: errnoOf(error),
       path: entry.mountpoint,
       remedy: errnoOf(error) === 'EPERM' ? 'unmount as the user who mounted it, or as root' : 'try --lazy',

@@ -312,6 +312,8 @@ function explainMissing(errno: string, missingRemedy: string): [reason: string, 
       return ['cannot be reached (EACCES)', 'give yourself search permission on the directories above it, or mount as root']
     case 'ELOOP':
       return ['its symbolic links go in a circle (ELOOP)', 'correct the links']
+    case 'ENAMETOOLONG':
+      return ['has too long a name (ENAMETOOLONG)', 'correct the path']
     default:
       return [`cannot be used (${errno})`, 'see that the filesystem it lies on is healthy']
   }

@@ -1,7 +1,7 @@
 // seal - vouches for layers: keeps all they hold in the path index, and mounts believe it from then on.
 import { realpathSync, statSync } from 'node:fs'
 import { findCommand } from '../../config/options.js'
-import { messageOf, UnionfsError } from '../../errors.js'
+import { reasonOf, UnionfsError } from '../../errors.js'
 import { loadAddon } from '../../engine/addon.js'
 import { buildLayer, type BuildResult } from '../../index/build.js'
 import { indexLocation, noIndex } from '../../index/location.js'
@@ -38,7 +38,7 @@ async function requireStill(layers: readonly string[]): Promise<void> {
 
 export function requireIndex(args: Arguments, command: string): string {
   const dir = indexLocation(args.text('index'))
-  if (dir === undefined) throw usageError(`the path index is turned off (${noIndex})`, findCommand(command))
+  if (dir === undefined) throw usageError(`there is no path index: it is turned off (${noIndex}), or there is no home directory for one; name a directory with --index`, findCommand(command))
   return dir
 }
 
@@ -82,7 +82,7 @@ export function resolveLayer(path: string): string {
   try {
     return realpathSync(path)
   } catch (error) {
-    throw new UnionfsError('IO', messageOf(error), { path, remedy: 'name a directory that exists', cause: error })
+    throw new UnionfsError('IO', `${path}: ${reasonOf(error)}`, { path, remedy: 'name a directory that exists', cause: error })
   }
 }
 
