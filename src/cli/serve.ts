@@ -5,6 +5,7 @@ import type { Logger } from '../log/logger.js'
 import { serveUntilEnd, SignalGate } from '../mount/daemon.js'
 import { mountStack, type MountOptions } from '../mount/mount.js'
 import type { StackDefinition } from '../stack/stack.js'
+import { printable } from '../words.js'
 import type { Context } from './command.js'
 import { exitCodes } from './exit-codes.js'
 
@@ -16,7 +17,7 @@ export async function serve({ output, inDaemon }: Context, stack: StackDefinitio
   }
   const mount = await mountStack(stack, options, given)
   const { logger } = mount
-  for (const warning of mount.warnings) output.err(`unionfs: warning: ${describeProblem(warning)}`)
+  for (const warning of mount.warnings) output.err(printable(`unionfs: warning: ${describeProblem(warning)}`))
   output.finish(exitCodes.ok)
   // The engine serves without JavaScript: a fault in the control plane must not take the mount down.
   process.on('uncaughtException', (error) => {

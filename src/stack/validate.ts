@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Problem } from '../errors.js'
+import { shellWord } from '../words.js'
 import { escapedWithoutNeed, splitByColon } from './colons.js'
 import { kernelIsAtLeast } from './kernel.js'
 import { canAccess, Inspector, relate, type DirectoryFacts, type Relation } from './layer.js'
@@ -97,13 +98,13 @@ class Validation {
   #explainMissing(path: string, errno: string, missingRemedy: string): [reason: string, remedy: string] {
     if (errno !== 'ENOTCONN') return explainMissing(errno, missingRemedy)
     const mounts = this.#table.filter((entry) => `${path}/`.startsWith(`${entry.mountpoint}/`)).sort((a, b) => b.mountpoint.length - a.mountpoint.length)
-    return ['lies on a dead FUSE mount (ENOTCONN)', `unmount that first: umount -l ${mounts[0]?.mountpoint ?? path}`]
+    return ['lies on a dead FUSE mount (ENOTCONN)', `unmount that first: umount -l ${shellWord(mounts[0]?.mountpoint ?? path)}`]
   }
 
   #lower(path: string, index: number): Named | undefined {
     const label = this.stack.lowers.length === 1 ? 'lower' : `lower ${index + 1}`
     const split = splitByColon(this.stack.given, index)
-    const remedy = split === undefined ? 'create it or correct the path' : `a colon separates layers: the directory ${split.path} is written ${split.written}`
+    const remedy = split === undefined ? 'create it or correct the path' : `a colon separates layers: the directory ${split.path} is written ${shellWord(split.written)}`
     const lower = this.#directory(label, path, remedy)
     if (lower === undefined) return undefined
     const denied = canAccess(path, 'read')
@@ -113,11 +114,11 @@ class Validation {
 
   #plainRemedy(name: string, given: string | undefined): string | undefined {
     const plain = escapedWithoutNeed(this.stack.given.cwd, given)
-    return plain === undefined ? undefined : `${name} is taken as it is, only LOWER needs backslashes: write ${plain}`
+    return plain === undefined ? undefined : `${name} is taken as it is, only LOWER needs backslashes: write ${shellWord(plain)}`
   }
 
   #upper(path: string): Named | undefined {
-    const upper = this.#directory('upper', path, this.#plainRemedy('UPPER', this.stack.given.upper) ?? `create it: mkdir ${path}`)
+    const upper = this.#directory('upper', path, this.#plainRemedy('UPPER', this.stack.given.upper) ?? `create it: mkdir ${shellWord(path)}`)
     if (upper === undefined) return undefined
     const denied = canAccess(path, 'write')
     if (denied === 'EROFS') {
@@ -247,7 +248,7 @@ class Validation {
       for (const path of entry.writes ?? []) {
         const written = path.startsWith('/') ? this.#inspector.inspect(path) : { error: 'ENOENT' }
         if (!('facts' in written) || relate(facts, written.facts) === 'apart') continue
-        this.#add('error', label, `is used by the kernel overlayfs mounted at ${entry.mountpoint}`, `unmount that first (umount ${entry.mountpoint}), or choose another directory`)
+        this.#add('error', label, `is used by the kernel overlayfs mounted at ${entry.mountpoint}`, `unmount that first (umount ${shellWord(entry.mountpoint)}), or choose another directory`)
         return
       }
     }
@@ -257,10 +258,10 @@ class Validation {
     const path = this.stack.mountpoint
     const top = topMountAt(this.#table, path)
     if (top !== undefined && mayBeOurs(top.type)) {
-      this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${path}`)
+      this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${shellWord(path)}`)
       return
     }
-    const point = this.#directory('mount point', path, this.#plainRemedy('MOUNTPOINT', this.stack.given.mountpoint) ?? `create it: mkdir -p ${path}`)
+    const point = this.#directory('mount point', path, this.#plainRemedy('MOUNTPOINT', this.stack.given.mountpoint) ?? `create it: mkdir -p ${shellWord(path)}`)
     if (point === undefined) return
     for (const writable of [upper, work]) {
       if (writable === undefined) continue

@@ -51,3 +51,32 @@ t.test('a user without a home directory has no path index, and mounts all the sa
   t.match(asNobody('mount', join(dir, 'a'), join(dir, 'nowhere')).stderr, /mount point \(.*nowhere\): does not exist/)
   t.end()
 })
+
+t.test('a remedy can be pasted into a shell, and no control character of a name reaches the terminal', { skip }, (t) => {
+  const { dir, lowers, mnt } = makeStack(t)
+  for (const name of ['two words', "it's $HOME", 'new\nline', 'esc\u001b[2Jape']) {
+    const upper = join(dir, name)
+    const { stderr } = unionfs(['mount', lowers, upper, mnt])
+    t.notMatch(stderr.trimEnd(), /[\u0000-\u001f]/, JSON.stringify(name))
+    const remedy = /create it: (mkdir .*)/.exec(stderr)?.[1] ?? 'false'
+    t.equal(run('bash', ['-c', remedy]).status, 0, remedy)
+    t.equal(unionfs(['mount', lowers, upper, mnt]).status, 0, 'what it made is what was missing')
+    t.equal(unionfs(['umount', mnt]).status, 0)
+  }
+  t.end()
+})
+
+t.test('status shows names with control characters on one line each, escaped', { skip }, (t) => {
+  const { dir, lowers } = makeStack(t)
+  const mnt = join(dir, 'x\n\u001b]0;y')
+  mkdirSync(mnt)
+  t.equal(unionfs(['mount', lowers, mnt]).status, 0)
+  for (const args of [['status'], ['status', mnt]]) {
+    const { stdout } = unionfs(args)
+    t.ok(stdout.includes(`${dir}/x\\n\\u001b]0;y  read-only`), stdout)
+    t.notMatch(stdout, /\u001b/)
+  }
+  t.equal((JSON.parse(unionfs(['status', mnt, '--json']).stdout) as { mounts: { mountpoint: string }[] }).mounts[0]?.mountpoint, mnt)
+  t.equal(unionfs(['umount', mnt]).status, 0)
+  t.end()
+})

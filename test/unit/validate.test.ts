@@ -139,7 +139,7 @@ t.test('an upper that a live mount has as a lower is a warning', (t) => {
 
 t.test('a directory whose name was split at its colon is named with the way to write it', (t) => {
   const dir = t.testdir({ 'x:y': {}, a: {}, upper: {}, mnt: {} })
-  const remedy = 'a colon separates layers: the directory x:y is written x\\:y'
+  const remedy = 'a colon separates layers: the directory x:y is written \'x\\:y\''
   t.match(check(dir, { lowers: ['x', 'y', 'a'] }), [{ subject: /^lower 1/, remedy }, { subject: /^lower 2/, remedy }])
   t.match(check(dir, { lowers: ['x', 'a'] }), [{ subject: /^lower 1/, remedy: 'create it or correct the path' }])
   t.end()

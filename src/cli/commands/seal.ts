@@ -6,6 +6,7 @@ import { loadAddon } from '../../engine/addon.js'
 import { buildLayer, type BuildResult } from '../../index/build.js'
 import { indexLocation, noIndex } from '../../index/location.js'
 import { listMounts } from '../../mount/registry.js'
+import { printable, shellWord } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { interruptible } from '../interrupt.js'
@@ -30,7 +31,7 @@ async function requireStill(layers: readonly string[]): Promise<void> {
   for (const path of layers) {
     const { dev, ino } = statSync(path)
     const writer = live.find((mount) => mount.upperIdentity === `${dev}:${ino}`)
-    if (writer !== undefined) throw new UnionfsError('BUSY', `${path} is the upper of the union mounted at ${writer.mountpoint}`, { path, remedy: `unmount that first: unionfs umount ${writer.mountpoint}` })
+    if (writer !== undefined) throw new UnionfsError('BUSY', `${path} is the upper of the union mounted at ${writer.mountpoint}`, { path, remedy: `unmount that first: unionfs umount ${shellWord(writer.mountpoint)}` })
     const union = live.find((mount) => path === mount.mountpoint || path.startsWith(`${mount.mountpoint}/`))
     if (union !== undefined) throw new UnionfsError('BUSY', `${path} lies in the union mounted at ${union.mountpoint}`, { path, remedy: 'seal its layers' })
   }
@@ -48,8 +49,8 @@ export function report(context: Context, args: Arguments, results: readonly Buil
     return
   }
   for (const result of results) {
-    context.output.out(describe(result))
-    for (const unreadable of result.unreadable) context.output.err(`unionfs: warning: ${result.facts.path}/${unreadable}`)
+    context.output.out(printable(describe(result)))
+    for (const unreadable of result.unreadable) context.output.err(printable(`unionfs: warning: ${result.facts.path}/${unreadable}`))
   }
 }
 
