@@ -47,6 +47,9 @@ interface Named {
   readonly facts: DirectoryFacts
 }
 
+// What to do about a directory that does not exist; with a reason of its own where creating it would not help.
+type Missing = string | readonly [reason: string, remedy: string]
+
 // What the work directory may hold besides nothing: the name the engine makes and sweeps, and one of kernel overlayfs.
 const ownWorkEntries = new Set(['work', 'index'])
 
@@ -69,7 +72,7 @@ class Validation {
 
   run(): Problem[] {
     const lowers = this.stack.lowers.map((path, i) => this.#lower(path, i)).filter((lower) => lower !== undefined)
-    const upper = this.stack.upper === undefined ? undefined : this.#upper(this.stack.upper)
+    const upper = this.stack.upper === undefined ? undefined : this.#upper(this.stack.upper, lowers)
     const work = this.stack.workdir === undefined ? undefined : this.#workdir(this.stack.workdir, upper)
     this.#duplicates(lowers)
     for (const lower of lowers) {
@@ -87,18 +90,36 @@ class Validation {
   }
 
   // Undefined, with the problem told, when the directory cannot be looked at.
-  #directory(label: string, path: string, missingRemedy: string): Named | undefined {
+  #directory(label: string, path: string, missing: Missing): Named | undefined {
     const inspection = this.#inspector.inspect(path)
     if ('facts' in inspection) return { label: `${label} (${path})`, path, facts: inspection.facts }
-    const [reason, remedy] = this.#explainMissing(path, inspection.error, missingRemedy)
+    const [reason, remedy] = this.#explainMissing(path, inspection.error, missing)
     this.#add('error', `${label} (${path})`, reason, remedy)
     return undefined
   }
 
-  #explainMissing(path: string, errno: string, missingRemedy: string): [reason: string, remedy: string] {
-    if (errno !== 'ENOTCONN') return explainMissing(errno, missingRemedy)
+  #explainMissing(path: string, errno: string, missing: Missing): readonly [reason: string, remedy: string] {
+    if (errno !== 'ENOTCONN') return explainMissing(errno, missing)
     const mounts = this.#table.filter((entry) => `${path}/`.startsWith(`${entry.mountpoint}/`)).sort((a, b) => b.mountpoint.length - a.mountpoint.length)
     return ['lies on a dead FUSE mount (ENOTCONN)', `unmount that first: umount -l ${shellWord(mounts[0]?.mountpoint ?? path)}`]
+  }
+
+  // Of a directory that is missing: how to create it, or why that would not help.
+  #howToMake(path: string, outside: readonly Named[]): Missing {
+    const above = this.#nearest(dirname(path))
+    if (above === undefined) return `create it: mkdir -p ${shellWord(path)}`
+    const around = outside.find((each) => ['same', 'inside'].includes(relate(above, each.facts)))
+    if (around !== undefined) return [`does not exist, and would lie inside ${around.label}`, 'name a directory outside of it']
+    const denied = canAccess(above.path, 'write')
+    if (denied !== undefined) return [`does not exist, and ${above.path} cannot be written (${denied})`, denied === 'EROFS' ? 'name one on a writable filesystem' : 'name another one, or have root create it']
+    return `create it: mkdir ${above.path === dirname(path) ? '' : '-p '}${shellWord(path)}`
+  }
+
+  // The directory itself, or the first above it that is there.
+  #nearest(path: string): DirectoryFacts | undefined {
+    const inspection = this.#inspector.inspect(path)
+    if ('facts' in inspection) return inspection.facts
+    return inspection.error === 'ENOENT' && path !== '/' ? this.#nearest(dirname(path)) : undefined
   }
 
   #lower(path: string, index: number): Named | undefined {
@@ -117,8 +138,8 @@ class Validation {
     return plain === undefined ? undefined : `${name} is taken as it is, only LOWER needs backslashes: write ${shellWord(plain)}`
   }
 
-  #upper(path: string): Named | undefined {
-    const upper = this.#directory('upper', path, this.#plainRemedy('UPPER', this.stack.given.upper) ?? `create it: mkdir ${shellWord(path)}`)
+  #upper(path: string, lowers: readonly Named[]): Named | undefined {
+    const upper = this.#directory('upper', path, this.#plainRemedy('UPPER', this.stack.given.upper) ?? this.#howToMake(path, lowers))
     if (upper === undefined) return undefined
     const denied = canAccess(path, 'write')
     if (denied === 'EROFS') {
@@ -136,6 +157,8 @@ class Validation {
     const place = missing ? dirname(path) : path
     const found = missing ? this.#inspector.inspect(place) : inspection
     if (!('facts' in found)) {
+      // Whoever creates the upper creates that, too.
+      if (upper === undefined && !this.stack.workdirGiven && found.error === 'ENOENT') return undefined
       const [reason, remedy] = this.#explainMissing(place, found.error, 'create the directory it shall lie in')
       this.#add('error', label, reason, remedy)
       return undefined
@@ -261,7 +284,9 @@ class Validation {
       this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${shellWord(path)}`)
       return
     }
-    const point = this.#directory('mount point', path, this.#plainRemedy('MOUNTPOINT', this.stack.given.mountpoint) ?? `create it: mkdir -p ${shellWord(path)}`)
+    const mayClone = this.tools.canClone ?? mayCloneMounts()
+    const outside = [upper, work, ...(mayClone ? [] : lowers)].filter((each) => each !== undefined)
+    const point = this.#directory('mount point', path, this.#plainRemedy('MOUNTPOINT', this.stack.given.mountpoint) ?? this.#howToMake(path, outside))
     if (point === undefined) return
     for (const writable of [upper, work]) {
       if (writable === undefined) continue
@@ -270,7 +295,7 @@ class Validation {
         this.#add('error', point.label, `${describeRelation(relation)} ${writable.label}`, 'mount outside of it: the mount would hide what it is made of')
       }
     }
-    if (this.tools.canClone ?? mayCloneMounts()) return
+    if (mayClone) return
     for (const lower of lowers) {
       if (relate(point.facts, lower.facts) !== 'inside') continue
       this.#add('error', point.label, `lies inside ${lower.label}, and walking that layer would walk into this mount`, 'mount elsewhere, or as root, where layers are taken as private clones')
@@ -303,10 +328,10 @@ function failed(outcome: string | null | undefined): boolean {
   return outcome !== null && outcome !== undefined
 }
 
-function explainMissing(errno: string, missingRemedy: string): [reason: string, remedy: string] {
+function explainMissing(errno: string, missing: Missing): readonly [reason: string, remedy: string] {
   switch (errno) {
     case 'ENOENT':
-      return ['does not exist', missingRemedy]
+      return typeof missing === 'string' ? ['does not exist', missing] : missing
     case 'ENOTDIR':
       return ['is not a directory', 'name a directory']
     case 'EACCES':

@@ -58,6 +58,18 @@ t.test('the same lower twice is a warning only', (t) => {
   t.end()
 })
 
+t.test('a missing directory that would be refused where it is to be made is not advised to be created', (t) => {
+  const dir = layout(t)
+  t.match(check(dir, { upper: 'a/new' }), [{ reason: `does not exist, and would lie inside lower (${dir}/a)`, remedy: 'name a directory outside of it' }, { subject: /^work directory/, reason: /lies inside lower/ }])
+  t.match(check(dir, { upper: 'a/deep/er/new' }), [{ reason: /^does not exist, and would lie inside lower/ }])
+  t.match(check(dir, { mountpoint: 'upper/new' }), [{ subject: /^mount point/, reason: `does not exist, and would lie inside upper (${dir}/upper)` }])
+  t.match(check(dir, { mountpoint: 'a/new' }, { canClone: false }), [{ subject: /^mount point/, reason: /does not exist, and would lie inside lower/ }])
+  t.match(check(dir, { mountpoint: 'a/new' }, { canClone: true }), [{ reason: 'does not exist', remedy: `create it: mkdir ${dir}/a/new` }])
+  t.match(check(dir, { upper: 'new' }), [{ reason: 'does not exist', remedy: `create it: mkdir ${dir}/new` }])
+  t.match(check(dir, { upper: 'deep/er/new' }), [{ reason: 'does not exist', remedy: `create it: mkdir -p ${dir}/deep/er/new` }])
+  t.end()
+})
+
 t.test('nothing is mounted inside the upper or the work directory', (t) => {
   const dir = layout(t)
   mkdirSync(join(dir, 'work/sub'))
