@@ -3,7 +3,7 @@
 // Nothing is changed here but a scratch directory that the given probe makes and removes in the work directory's
 // filesystem. The engine checks again what matters when it opens the layers: this is for the person, that for safety.
 import { readdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Problem } from '../errors.js'
 import { shellWord } from '../words.js'
 import { escapedWithoutNeed, splitByColon } from './colons.js'
@@ -163,9 +163,12 @@ class Validation {
       this.#add('error', label, reason, remedy)
       return undefined
     }
-    if (upper !== undefined) this.#sameMount(label, found.facts, upper)
+    const movable = upper === undefined || this.#sameMount(label, found.facts, upper)
     const denied = canAccess(place, 'write')
-    if (denied === undefined) {
+    if (!movable) {
+      // Whatever else is wrong with a place that cannot be used is beside the point.
+      return undefined
+    } else if (denied === undefined) {
       this.#carries(place, upper)
     } else if (upper === undefined || canAccess(upper.path, 'write') === undefined) {
       this.#add('error', label, `${missing ? 'cannot be created' : 'cannot be written'} (${denied})`, 'name another one with --workdir')
@@ -194,17 +197,20 @@ class Validation {
   #workAgainstUpper(work: Named, upper: Named): void {
     const relation = relate(work.facts, upper.facts)
     if (relation === 'same') this.#add('error', work.label, 'is the upper itself', 'name a directory of its own with --workdir')
-    else if (relation !== 'apart') this.#add('error', work.label, `lies ${relation} the upper (${upper.path})`, 'name a directory beside the upper with --workdir')
+    else if (relation !== 'apart') this.#add('error', work.label, `lies ${relation} the upper (${upper.path})`, rootRemedy(upper) ?? 'name a directory beside the upper with --workdir')
   }
 
   // rename(2) between the two must work: same filesystem, and the same mount of it.
-  #sameMount(label: string, work: DirectoryFacts, upper: Named): void {
-    const remedy = 'name one with --workdir that lies in the same filesystem and mount as the upper'
+  #sameMount(label: string, work: DirectoryFacts, upper: Named): boolean {
+    const remedy = rootRemedy(upper) ?? 'name one with --workdir that lies in the same filesystem and mount as the upper'
     if (work.device !== upper.facts.device) {
       this.#add('error', label, `is on another filesystem than the upper (${upper.path})`, remedy)
     } else if (work.mount !== undefined && upper.facts.mount !== undefined && work.mount.id !== upper.facts.mount.id) {
       this.#add('error', label, `is reached through another mount than the upper (${upper.path}), so nothing can be renamed between them`, remedy)
+    } else {
+      return true
     }
+    return false
   }
 
   // The engine empties the work directory at every mount; somebody's files must not be in there.
@@ -311,6 +317,13 @@ function writtenAs(live: LiveStack, facts: DirectoryFacts): string | undefined {
     if (facts.ancestors.has(identity)) return `in ${name}`
   }
   return undefined
+}
+
+// Beside the root of a mount there is nothing in that mount.
+function rootRemedy({ path, facts }: Named): string | undefined {
+  if (facts.mount?.mountpoint !== facts.path) return undefined
+  const [upper, work] = ['upper', 'work'].map((name) => shellWord(join(path, name)))
+  return `the upper is the root of its mount, so all that lies beside it is elsewhere: make two directories in it (mkdir ${upper} ${work}), and mount with the UPPER ${upper} and --workdir ${work}`
 }
 
 function describeRelation(relation: Exclude<Relation, 'apart'>): string {

@@ -51,7 +51,7 @@ t.test('all problems are told at once, each with its remedy', (t) => {
     /upper \(.*\/b\): is the same directory as lower 2/,
     /work directory \(.*\/b\): is the upper itself; /,
     /work directory \(.*\/b\): is the same directory as lower 2/,
-    /mount point \(.*missing\): does not exist; create it: mkdir -p/,
+    /mount point \(.*missing\): does not exist, and would lie inside upper/,
   )
   t.end()
 })
@@ -90,6 +90,21 @@ for (const inner of ['upper', 'lower'] as const) {
 t.test('a work directory on another filesystem is refused', (t) => {
   const { lowers, upper, mnt } = makeStack(t)
   refused(t, unionfs(['mount', lowers, upper, mnt, '--workdir', '/tmp']), /work directory \(\/tmp\): is on another filesystem than the upper/)
+  t.end()
+})
+
+t.test('an upper that is the root of a filesystem is refused with the two directories to make in it, which then work', { skip }, (t) => {
+  const { lowers, upper, mnt } = makeStack(t)
+  run('mount', ['-t', 'tmpfs', 'none', upper])
+  const remedy = `the upper is the root of its mount, so all that lies beside it is elsewhere: make two directories in it (mkdir ${upper}/upper ${upper}/work), and mount with the UPPER ${upper}/upper and --workdir ${upper}/work`
+  const plain = unionfs(['mount', lowers, upper, mnt])
+  t.equal(plain.stderr, `unionfs: work directory (${upper.replace(/upper$/, '.upper.work')}): is on another filesystem than the upper (${upper}); ${remedy}\n`)
+  mkdirSync(join(upper, 'inside'))
+  const inside = unionfs(['mount', lowers, upper, mnt, '--workdir', join(upper, 'inside')])
+  t.equal(inside.stderr, `unionfs: work directory (${upper}/inside): lies inside the upper (${upper}); ${remedy}\n`)
+  for (const name of ['upper', 'work']) mkdirSync(join(upper, name))
+  t.equal(unionfs(['mount', lowers, join(upper, 'upper'), mnt, '--workdir', join(upper, 'work')]).status, 0)
+  t.equal(unionfs(['umount', mnt]).status, 0)
   t.end()
 })
 
