@@ -32,6 +32,8 @@ mount table the filesystem type is \`fuse.unionfs\` and the source \`unionfs\`. 
 \`--workdir\` are taken as they are: \`unionfs mount 'a\\:b' c:d /mnt\` has the lower \`a:b\` and the upper \`c:d\`. An empty argument is an error.
 
 MOUNTPOINT may be a directory that has files in it: they are hidden while the union is mounted, as with mount(8), and nothing is said about it.
+It may be one of the LOWERs, or lie in one where layers are taken as private clones (root, user namespaces): the union then takes the place of the layer, which is as it was after the unmount. \`/\` is refused,
+as are the upper, the work directory and what lies in them.
 
 An upper or work directory that another mount uses is refused. A lower that a live mount writes to (its upper), and an upper that a live mount has as a
 lower, are warned about on stderr, with exit status 0: what one mount writes there, the other shows late, in part or never.

@@ -285,6 +285,10 @@ class Validation {
 
   #mountpoint(lowers: readonly Named[], upper: Named | undefined, work: Named | undefined): void {
     const path = this.stack.mountpoint
+    if (path === '/') {
+      this.#add('error', 'mount point (/)', 'is the root directory: whoever runs now would go on with what is below the mount, and nobody could reach it', 'mount elsewhere and enter with chroot or pivot_root')
+      return
+    }
     const top = topMountAt(this.#table, path)
     if (top !== undefined && mayBeOurs(top.type)) {
       this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${shellWord(path)}`)

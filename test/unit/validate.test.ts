@@ -79,6 +79,12 @@ t.test('nothing is mounted inside the upper or the work directory', (t) => {
   t.end()
 })
 
+t.test('the root directory is no mount point', (t) => {
+  const dir = layout(t)
+  t.match(check(dir, { mountpoint: '/' }), [{ severity: 'error', subject: 'mount point (/)', reason: /is the root directory/, remedy: /chroot or pivot_root/ }])
+  t.end()
+})
+
 t.test('a mount point inside a lower needs private clones', (t) => {
   const dir = layout(t)
   t.strictSame(check(dir, { mountpoint: 'a/sub' }, { canClone: true }), [])
