@@ -10,18 +10,19 @@ const longFilesAllowed = new Set(['native/fuse/abi.h'])
 
 // What each room may import, besides itself. docs/DESIGN.md draws the same arrows.
 const sourceRooms: Readonly<Record<string, readonly string[]>> = {
-  errors: [],
-  config: ['errors'],
-  stack: ['errors', 'config'],
-  program: ['errors', 'config'],
-  log: ['errors', 'config'],
-  engine: ['errors', 'config', 'stack', 'log'],
-  index: ['errors', 'config', 'stack', 'log', 'engine'],
-  metrics: ['errors', 'config', 'stack', 'log', 'engine'],
-  transport: ['errors', 'config', 'stack', 'log', 'engine'],
-  mount: ['errors', 'config', 'stack', 'log', 'engine', 'index', 'metrics', 'transport'],
-  cli: ['errors', 'config', 'stack', 'log', 'engine', 'index', 'metrics', 'mount', 'program'],
-  library: ['errors', 'config', 'stack', 'log', 'engine', 'metrics', 'mount', 'transport'],
+  words: [],
+  errors: ['words'],
+  config: ['words', 'errors'],
+  stack: ['words', 'errors', 'config'],
+  program: ['words', 'errors', 'config'],
+  log: ['words', 'errors', 'config'],
+  engine: ['words', 'errors', 'config', 'stack', 'log'],
+  index: ['words', 'errors', 'config', 'stack', 'log', 'engine'],
+  metrics: ['words', 'errors', 'config', 'stack', 'log', 'engine'],
+  transport: ['words', 'errors', 'config', 'stack', 'log', 'engine'],
+  mount: ['words', 'errors', 'config', 'stack', 'log', 'engine', 'index', 'metrics', 'transport'],
+  cli: ['words', 'errors', 'config', 'stack', 'log', 'engine', 'index', 'metrics', 'mount', 'program'],
+  library: ['words', 'errors', 'config', 'stack', 'log', 'engine', 'metrics', 'mount', 'transport'],
 }
 const nativeRooms: Readonly<Record<string, readonly string[]>> = {
   base: [],

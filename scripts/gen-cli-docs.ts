@@ -32,6 +32,8 @@ mount table the filesystem type is \`fuse.unionfs\` and the source \`unionfs\`. 
 \`--workdir\` are taken as they are: \`unionfs mount 'a\\:b' c:d /mnt\` has the lower \`a:b\` and the upper \`c:d\`. An empty argument is an error.
 
 MOUNTPOINT may be a directory that has files in it: they are hidden while the union is mounted, as with mount(8), and nothing is said about it.
+It may be one of the LOWERs, or lie in one where layers are taken as private clones (root, user namespaces): the union then takes the place of the layer, which is as it was after the unmount. \`/\` is refused,
+as are the upper, the work directory and what lies in them.
 
 An upper or work directory that another mount uses is refused. A lower that a live mount writes to (its upper), and an upper that a live mount has as a
 lower, are warned about on stderr, with exit status 0: what one mount writes there, the other shows late, in part or never.
@@ -39,13 +41,19 @@ lower, are warned about on stderr, with exit status 0: what one mount writes the
 \`--dev\` and \`--suid\` are refused where the kernel or fusermount3 would mount without them: both for ordinary users, \`--dev\` also in user namespaces.
 
 ## status
-Without MOUNTPOINT one line for each mount: place, state, I/O mode, uptime, daemon, layers. With it, everything. \`(detached, still used)\` is a mount
+Without MOUNTPOINT one line for each mount: place, state, I/O mode, uptime, daemon, layers. With it, everything, and at the end the last
+warnings and errors of the daemon (at most 16, newest last), whether they are logged or not. \`(detached, still used)\` is a mount
 that was unmounted while something uses it, \`(in another mount namespace)\` one that is not seen here. Whiteouts are counted by name, in either form.
 
 ## status --json
 \`{"mounts": [...]}\`; each mount has \`state\`: \`live\` (with all figures; latencies in microseconds), \`silent\` (its daemon does not answer; the exit status is
 then 1), \`dead\` (its daemon has died; the exit status is 1 too) or \`unlisted\` (in the mount table, but its daemon is not known to this user). Live and silent
 mounts have \`place\`: \`here\`, \`detached\` or \`elsewhere\` (another mount namespace); of a dead one \`mountNamespace\` says \`here\` or \`elsewhere\`.
+\`troubles\` of a live one are its last warnings and errors: \`at\`, \`level\`, \`message\`, \`fields\`, and \`times\`, how often the same was said.
+
+## umount of a daemon that is stopped
+A daemon that a signal has stopped (SIGSTOP) answers nothing. A plain \`umount\` is then refused at once; \`--lazy\` takes the mount out of the tree, and
+exits with 1 and the remedy (\`kill -CONT PID\`), because the daemon, and its lock on the upper, stay until it goes on.
 
 ## What the host must offer
 Linux 5.6 or newer with \`/dev/fuse\`. Some things need more: private clones of lowers 5.12, whiteout devices made without root 5.8, passthrough 6.9.

@@ -68,6 +68,7 @@ void probeWriting(Napi::Env env, int dir, Napi::Object& into) {
   into.Set("reflink", outcome(env, tryReflink(file, {dir, "clone"})));
   into.Set("tmpfile", outcome(env, errorOf(sys::openTemporary(dir, O_RDWR, 0600))));
   into.Set("whiteoutDevice", outcome(env, errorOf(sys::mknod({dir, "whiteout"}, S_IFCHR, 0))));
+  into.Set("whiteoutFile", outcome(env, errorOf(sys::createExclusive({dir, ".wh.name"}, O_WRONLY, 0600))));
   into.Set("symlink", outcome(env, errorOf(sys::symlink("target", {dir, "symlink"}))));
   into.Set("hardlink", outcome(env, errorOf(sys::link(file, {dir, "hardlink"}))));
   into.Set("renameWhiteout", outcome(env, errorOf(sys::rename(file, {dir, "renamed"}, RENAME_WHITEOUT))));

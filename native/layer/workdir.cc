@@ -121,6 +121,7 @@ Status WorkDir::probe() {
     features_.tmpfile = sys::link({temporary->get(), ""}, {dir.get(), "t"}).ok();
   }
   features_.whiteout = probeWhiteouts().ok() ? WhiteoutForm::device : WhiteoutForm::file;
+  if (features_.whiteout == WhiteoutForm::file) TRY(createWhiteoutFile({dir.get(), "w"}));
   return sys::removeAll(at(name));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/blocking.h"
+#include "base/log.h"
 #include "overlay/copy_up.h"
 #include "overlay/file_data.h"
 #include "overlay/hardlink.h"
@@ -114,10 +115,21 @@ auto changeData(OverlayState& state, Inode& inode, int fd, Change&& change) {
 // Writes above this size may wait for memory or a disk.
 constexpr size_t kQuickWrite = 256 << 10;
 
-}  // namespace
+// Nobody may be left who hears of it from write, fsync or close.
+void tellLost(OverlayState& state, NodeId node, Errno error, size_t bytes) {
+  if (!state.lostWrites.isNew(node)) return;
+  const auto inode = state.table.find(node);
+  const auto path = inode.ok() ? pathOf(**inode) : std::nullopt;
+  const bool full = error == ENOSPC || error == EDQUOT;
+  log::write(log::Level::error, "cached data could not be written to the upper and is lost",
+             {{"path", path.value_or("a file without a name")},
+              {"errno", error.value()},
+              {"bytes", bytes},
+              {"remedy", full ? "the upper is full: make room on its filesystem, and write the file again" : "write the file again"}});
+}
 
-Result<size_t> Overlay::write(const Caller& caller, NodeId node, std::span<const std::byte> from, uint64_t offset, WriteOptions options) {
-  OverlayState& state = *state_;
+Result<size_t> writeData(OverlayState& state, const Caller& caller, NodeId node, std::span<const std::byte> from, uint64_t offset,
+                         WriteOptions options) {
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   TRY_ASSIGN(const CachedFd data, writableData(state, caller, inode));
   if (from.size() > kQuickWrite) aboutToBlock();
@@ -129,6 +141,14 @@ Result<size_t> Overlay::write(const Caller& caller, NodeId node, std::span<const
   const auto written = state.retryWhenFull([&] { return changeData(state, *inode, fd, put); });
   if (!written.ok()) return state.noteUpperError(written.error(), "write");
   if (options.killPrivileges) TRY(killPrivileges(state, *inode, fd));
+  return written;
+}
+
+}  // namespace
+
+Result<size_t> Overlay::write(const Caller& caller, NodeId node, std::span<const std::byte> from, uint64_t offset, WriteOptions options) {
+  auto written = writeData(*state_, caller, node, from, offset, options);
+  if (options.fromCache && !written.ok()) tellLost(*state_, node, written.error(), from.size());
   return written;
 }
 

@@ -42,6 +42,26 @@ class ToldNames {
   std::unordered_set<std::string> told_;  // guarded by mu_
 };
 
+// Files of which cached data got lost, so that the log tells of each once in a series of failures. A series ends when a
+// minute has passed without one; of very many files the rest is not told of.
+class LostWrites {
+ public:
+  using Clock = std::chrono::steady_clock;
+  bool isNew(NodeId node, Clock::time_point now = Clock::now()) {
+    constexpr size_t kLimit = 100;
+    constexpr auto kSeriesEnd = std::chrono::minutes(1);
+    const std::lock_guard lock(mu_);
+    if (now - last_ > kSeriesEnd) told_.clear();
+    last_ = now;
+    return told_.size() < kLimit && told_.insert(node).second;
+  }
+
+ private:
+  std::mutex mu_;
+  std::unordered_set<NodeId> told_;  // guarded by mu_
+  Clock::time_point last_;           // guarded by mu_
+};
+
 struct OverlayState {
   static constexpr int kFullWaits = 10;
 
@@ -59,6 +79,7 @@ struct OverlayState {
   FdCache dataFds;  // key: file, layer 0; regular files only
   ListingBudget listings;
   ToldNames refusals;
+  LostWrites lostWrites;
   std::atomic<uint64_t> pins{0};
   std::atomic<uint64_t> copyUps{0}, copyUpBytes{0};
   std::atomic<bool> upperBroken{false};

@@ -1,7 +1,9 @@
 // describe-mount - what `status` prints of one mount: a line in a list, or everything.
+import type { Trouble } from '../log/recent.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 import type { TreeSize } from '../metrics/tree-size.js'
 import type { Place } from '../mount/registry.js'
+import { printable, shellWord } from '../words.js'
 import { formatBytes, formatCount, formatDuration, formatMicroseconds, formatTable } from './output.js'
 
 const shownLowers = 8
@@ -16,14 +18,14 @@ export type MountStatus =
 
 // One line for each: place, state, I/O mode, layers, uptime, process.
 export function listMounts(mounts: readonly MountStatus[]): string[] {
-  const longest = Math.max(...mounts.map((mount) => mountpointOf(mount).length))
+  const longest = Math.max(...mounts.map((mount) => printable(mountpointOf(mount)).length))
   const rows = formatTable(mounts.map((mount) => (mount.state === 'live' ? liveCells(mount.snapshot, mount.place) : [mountpointOf(mount)])))
-  return mounts.map((mount, i) => (mount.state === 'live' ? (rows[i] ?? '') : `${mount.mountpoint.padEnd(longest)}  ${troubleOf(mount)}`))
+  return mounts.map((mount, i) => (mount.state === 'live' ? (rows[i] ?? '') : `${printable(mount.mountpoint).padEnd(longest)}  ${printable(troubleOf(mount))}`))
 }
 
 export function describeMount(mount: MountStatus): string {
   if (mount.state === 'live') return describeLive(mount.snapshot, mount.place, mount.upperSize)
-  return `${mountpointOf(mount)}  ${troubleOf(mount)}`
+  return printable(`${mountpointOf(mount)}  ${troubleOf(mount)}`)
 }
 
 export function mountpointOf(mount: MountStatus): string {
@@ -33,7 +35,11 @@ export function mountpointOf(mount: MountStatus): string {
 function liveCells(snapshot: Snapshot, place: Place): string[] {
   const lowers = formatCount(snapshot.lowers.length, 'lower')
   const layers = snapshot.upper === undefined ? lowers : `${snapshot.upper} over ${lowers}`
-  return [snapshot.mountpoint, accessOf(snapshot) + placeNote(place), snapshot.session.io, `up ${formatDuration(snapshot.uptimeSeconds)}`, `pid ${snapshot.pid}`, layers]
+  return [snapshot.mountpoint, accessOf(snapshot) + placeNote(place), snapshot.session.io, `up ${formatDuration(snapshot.uptimeSeconds)}`, `pid ${snapshot.pid}`, layers + troublesNote(snapshot)]
+}
+
+function troublesNote({ troubles }: Snapshot): string {
+  return troubles.length === 0 ? '' : `; ${formatCount(troubles.length, 'warning')}`
 }
 
 function accessOf(snapshot: Snapshot): string {
@@ -50,7 +56,7 @@ function troubleOf(mount: Exclude<MountStatus, { state: 'live' }>): string {
     case 'silent':
       return `the daemon (pid ${mount.pid}) does not answer: ${mount.reason}${placeNote(mount.place)}`
     case 'dead':
-      return `DEAD: its daemon (pid ${mount.pid}) has died; ${mount.mountNamespace === 'here' ? `remove the mount: unionfs umount ${mount.mountpoint}` : 'remove the mount in its own mount namespace'}`
+      return `DEAD: its daemon (pid ${mount.pid}) has died; ${mount.mountNamespace === 'here' ? `remove the mount: unionfs umount ${shellWord(mount.mountpoint)}` : 'remove the mount in its own mount namespace'}`
     case 'unlisted':
       return "mounted; its daemon is not known here (another user's?)"
   }
@@ -69,7 +75,16 @@ function describeLive(snapshot: Snapshot, place: Place, upperSize: TreeSize | un
   ]
   const operations = operationRows(snapshot)
   if (operations.length > 1) lines.push('', ...formatTable(operations, [1, 2, 3, 4, 5, 6]).map((line) => `  ${line}`))
-  return lines.join('\n')
+  if (snapshot.troubles.length > 0) lines.push('', '  warnings and errors, newest last', ...snapshot.troubles.map((trouble) => `  ${describeTrouble(trouble)}`))
+  return lines.map(printable).join('\n')
+}
+
+// "2026-11-23T09:22:36Z  lower 2 (/b): is the same directory as lower 1 (/a); it can be left out"
+function describeTrouble({ at, level, message, fields, times }: Trouble): string {
+  const { subject, remedy, ...others } = fields
+  const rest = Object.entries(others).map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const what = (typeof subject === 'string' ? `${subject}: ` : '') + message + (rest.length === 0 ? '' : ` (${rest.join(', ')})`) + (typeof remedy === 'string' ? `; ${remedy}` : '')
+  return `${at.replace(/\.\d+/, '')}  ${level === 'warn' ? '' : 'ERROR '}${what}${times > 1 ? ` (${times} times)` : ''}`
 }
 
 function describeIndex({ index }: Snapshot): string {

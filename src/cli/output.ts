@@ -1,6 +1,7 @@
 // output - where the words of a command go: stdout and stderr, or, in a daemon that is starting, the starter's pipe.
 import { closeSync, writeSync } from 'node:fs'
-import { ValidationError, UnionfsError, describeProblem, messageOf, errnoOf } from '../errors.js'
+import { describeProblem, errnoOf, explainUnforeseen, ValidationError } from '../errors.js'
+import { printable, printableLines } from '../words.js'
 
 export interface Output {
   out(text: string): void
@@ -11,11 +12,11 @@ export interface Output {
 
 export class StdioOutput implements Output {
   out(text: string): void {
-    writeAll(1, `${text}\n`)
+    writeAll(1, `${printableLines(text)}\n`)
   }
 
   err(text: string): void {
-    writeAll(2, `${text}\n`)
+    writeAll(2, `${printableLines(text)}\n`)
   }
 
   finish(): void {
@@ -35,7 +36,7 @@ export class StarterOutput implements Output {
   }
 
   err(text: string): void {
-    this.#text += `${text}\n`
+    this.#text += `${printableLines(text)}\n`
   }
 
   finish(exitCode: number): void {
@@ -64,18 +65,19 @@ function writeAll(fd: number, text: string): void {
 // "unionfs: what happened; what to do", or all problems in a list.
 export function formatError(error: unknown): string {
   if (error instanceof ValidationError) {
-    if (error.problems.length === 1 && error.problems[0] !== undefined) return `unionfs: ${describeProblem(error.problems[0])}`
-    return [`unionfs: cannot mount, for ${error.problems.length} reasons:`, ...error.problems.map((problem) => `  - ${describeProblem(problem)}`)].join('\n')
+    if (error.problems.length === 1 && error.problems[0] !== undefined) return printable(`unionfs: ${describeProblem(error.problems[0])}`)
+    return [`unionfs: cannot mount, for ${error.problems.length} reasons:`, ...error.problems.map((problem) => printable(`  - ${describeProblem(problem)}`))].join('\n')
   }
-  if (error instanceof UnionfsError) return `unionfs: ${error.message}${error.remedy === undefined ? '' : `; ${error.remedy}`}`
-  return `unionfs: ${messageOf(error)}`
+  const { message, remedy } = explainUnforeseen(error)
+  return printable(`unionfs: ${message}${remedy === undefined ? '' : `; ${remedy}`}`)
 }
 
 // Columns padded to their widest cell; those in `right` are aligned to the right.
 export function formatTable(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  const cells = rows.map((row) => row.map(printable))
   const widths: number[] = []
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
-  return rows.map((row) =>
+  for (const row of cells) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
+  return cells.map((row) =>
     row
       .map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
       .join('  ')

@@ -1,6 +1,7 @@
 // progress - one line on a terminal that says how far a long command is; nothing anywhere else.
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { printable } from '../words.js'
 
 const redrawEvery = 100
 const barWidth = 24
@@ -21,7 +22,7 @@ export class Progress {
     this.#last = Date.now()
     this.#drawn = true
     const bar = done === undefined || total === undefined || total === 0 ? '' : `${drawBar(done / total)} `
-    writeSync(this.fd, `\r\u001b[K${bar}${text}`)
+    writeSync(this.fd, `\r\u001b[K${bar}${printable(text)}`)
   }
 
   clear(): void {

@@ -5,17 +5,19 @@ import type { Logger } from '../log/logger.js'
 import { serveUntilEnd, SignalGate } from '../mount/daemon.js'
 import { mountStack, type MountOptions } from '../mount/mount.js'
 import type { StackDefinition } from '../stack/stack.js'
+import { printable } from '../words.js'
 import type { Context } from './command.js'
 import { exitCodes } from './exit-codes.js'
 
-export async function serve({ output, inDaemon }: Context, stack: StackDefinition, options: MountOptions, logger: Logger): Promise<number> {
+export async function serve({ output, inDaemon }: Context, stack: StackDefinition, options: MountOptions, given: Logger): Promise<number> {
   const gate = new SignalGate()
   if (inDaemon) {
     process.chdir('/') // every path is absolute by now, and the daemon must not keep a filesystem busy
     process.title = `unionfs ${basename(stack.mountpoint)}`
   }
-  const mount = await mountStack(stack, options, logger)
-  for (const warning of mount.warnings) output.err(`unionfs: warning: ${describeProblem(warning)}`)
+  const mount = await mountStack(stack, options, given)
+  const { logger } = mount
+  for (const warning of mount.warnings) output.err(printable(`unionfs: warning: ${describeProblem(warning)}`))
   output.finish(exitCodes.ok)
   // The engine serves without JavaScript: a fault in the control plane must not take the mount down.
   process.on('uncaughtException', (error) => {

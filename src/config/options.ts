@@ -153,7 +153,7 @@ export const commands: readonly CommandRow[] = [
     required: [],
     most: 1,
     description:
-      'Shows one line for each mount, or, of MOUNTPOINT, layers, I/O mode, operations with latencies, caches and the size of the upper. ' +
+      'Shows one line for each mount, or, of MOUNTPOINT, layers, I/O mode, operations with latencies, caches, the size of the upper, and the last warnings and errors. ' +
       'Names mounts whose daemon has died or does not answer; the exit status is then 1.',
     options: [json, help],
   },

@@ -301,6 +301,7 @@ export interface PathProbe {
   readonly reflink?: Outcome
   readonly tmpfile?: Outcome
   readonly whiteoutDevice?: Outcome
+  readonly whiteoutFile?: Outcome // making a name that begins with .wh.
   readonly symlink?: Outcome
   readonly hardlink?: Outcome
   readonly renameWhiteout?: Outcome

@@ -18,7 +18,19 @@ export function indexLocation(given: string | undefined, environment: NodeJS.Pro
   if (word !== undefined && word !== '') return resolve(word)
   if (outerUid() === 0) return '/var/cache/unionfs/index'
   const cache = environment['XDG_CACHE_HOME']
-  return join(cache?.startsWith('/') === true ? cache : join(homedir(), '.cache'), 'unionfs', 'index')
+  if (cache?.startsWith('/') === true) return join(cache, 'unionfs', 'index')
+  const home = homeDirectory()
+  return home === undefined ? undefined : join(home, '.cache', 'unionfs', 'index')
+}
+
+// Users that no list knows, as containers have them, may have none.
+function homeDirectory(): string | undefined {
+  try {
+    return homedir()
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
+  }
 }
 
 // remains: LevelDB's files without the one that says what they are: a database that is being made, or was damaged.

@@ -1,7 +1,7 @@
 // logger - log lines as pino JSON, to a file, to stderr, or nowhere. The only importer of pino, and only when lines go somewhere.
 import { closeSync, openSync } from 'node:fs'
 import type { LogLevel } from '../config/options.js'
-import { errnoOf, messageOf, UnionfsError } from '../errors.js'
+import { errnoOf, reasonOf, UnionfsError } from '../errors.js'
 
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -50,7 +50,7 @@ function checkFile(file: string): void {
   try {
     closeSync(openSync(file, 'a', 0o600))
   } catch (error) {
-    throw new UnionfsError('IO', `cannot write the log file ${file}: ${messageOf(error)}`, {
+    throw new UnionfsError('IO', `cannot write the log file ${file}: ${reasonOf(error)}`, {
       errno: errnoOf(error),
       path: file,
       remedy: 'name a writable file with --log',

@@ -4,6 +4,7 @@ import { release } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { HostProbe, Outcome, PathProbe } from '../engine/contract.js'
 import { explainDevice } from '../engine/fuse-device.js'
+import { shellWord } from '../words.js'
 import { kernelIsAtLeast, oldestKernel } from '../stack/kernel.js'
 
 // good: as it should be. lacking: works, with the consequence told. bad: no mount is possible, or not here.
@@ -124,7 +125,7 @@ function fusermountCheck(probe: HostProbe): Check {
   const found = path === undefined ? 'not installed' : `${path}, ${isSetuidRoot(path) ? '' : 'not '}setuid root`
   if (helperWorks()) return { name, verdict: 'good', found }
   if (probe.admin) return { name, verdict: 'good', found: `${found}; not needed here` }
-  return { name, verdict: 'lacking', found, consequence: `no mounts outside of user namespaces; as root: ${path === undefined ? 'apt-get install fuse3' : `chmod u+s ${path}`}` }
+  return { name, verdict: 'lacking', found, consequence: `no mounts outside of user namespaces; as root: ${path === undefined ? 'apt-get install fuse3' : `chmod u+s ${shellWord(path)}`}` }
 }
 
 function helperPath(): string | undefined {

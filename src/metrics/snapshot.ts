@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { TransportName } from '../config/options.js'
 import type { NativeRecords, NativeSessionInfo, NativeStats, OperationStats, OverlayStats, RecordStats } from '../engine/contract.js'
+import type { RecentTroubles, Trouble } from '../log/recent.js'
 import type { StackDefinition } from '../stack/stack.js'
 
 export interface MemoryFigures {
@@ -33,6 +34,7 @@ export interface Snapshot {
   readonly overlay: OverlayStats
   readonly index: IndexFigures
   readonly memory: MemoryFigures
+  readonly troubles: readonly Trouble[] // the last warnings and errors, newest last
 }
 
 export interface SnapshotSource {
@@ -42,10 +44,11 @@ export interface SnapshotSource {
   readonly startedAt: Date
   readonly version: string
   readonly memory: { readonly dir: string | undefined; state(): string }
+  readonly troubles: Pick<RecentTroubles, 'list'>
 }
 
 export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot {
-  const { stack, transport, native, startedAt, version, memory } = source
+  const { stack, transport, native, startedAt, version, memory, troubles } = source
   const stats = native.stats()
   return {
     mountpoint: stack.mountpoint,
@@ -64,6 +67,7 @@ export function takeSnapshot(source: SnapshotSource, now = new Date()): Snapshot
     overlay: stats.overlay,
     index: { dir: memory.dir, state: memory.state(), records: native.records?.recordStats() },
     memory: { rssBytes: process.memoryUsage.rss(), pssBytes: proportionalSize() },
+    troubles: troubles.list(),
   }
 }
 

@@ -1,6 +1,6 @@
 // control - how the daemon of a mount is asked: one line of JSON each way over its unix socket.
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
-import { errnoOf, messageOf, UnionfsError } from '../errors.js'
+import { errnoOf, messageOf, reasonOf, UnionfsError } from '../errors.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 
 export type ControlRequest = { readonly op: 'status' } | { readonly op: 'unmount'; readonly lazy: boolean }
@@ -62,7 +62,7 @@ export async function ask(path: string, request: ControlRequest, timeoutMillisec
     socket.write(`${JSON.stringify(request)}\n`)
     return parseReply(await readLine(socket))
   } catch (error) {
-    throw new UnionfsError('UNREACHABLE', `the daemon does not answer: ${messageOf(error)}`, { errno: errnoOf(error), path, cause: error })
+    throw new UnionfsError('UNREACHABLE', `the daemon does not answer: ${reasonOf(error)}`, { errno: errnoOf(error), path, cause: error })
   } finally {
     clearTimeout(timer)
     socket.destroy()

@@ -1,6 +1,7 @@
 // lock-holder - who has locked an upper or work directory. The engine locks both with flock (native/layer/workdir.cc).
 import { readFileSync, statSync } from 'node:fs'
 import { errnoOf, UnionfsError } from '../errors.js'
+import { shellWord } from '../words.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { nameOf } from './process.js'
 import { listMounts, placeOf, type MountRecord } from './registry.js'
@@ -44,7 +45,7 @@ function describeMount(record: MountRecord): string {
 }
 
 function remedyFor(record: MountRecord, label: string): string {
-  const first = placeOf(record) === 'here' ? `unmount that one first (unionfs umount ${record.mountpoint})` : `end its users, or its daemon (kill ${record.pid})`
+  const first = placeOf(record) === 'here' ? `unmount that one first (unionfs umount ${shellWord(record.mountpoint)})` : `end its users, or its daemon (kill ${record.pid})`
   return `${first}, or choose another ${label}`
 }
 

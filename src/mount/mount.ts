@@ -5,6 +5,7 @@ import { recordBytes, type TransportName } from '../config/options.js'
 import { messageOf, ValidationError, type Problem } from '../errors.js'
 import { noMemory, startMemory, type MountMemory } from '../index/memory.js'
 import { nullLogger, type Logger } from '../log/logger.js'
+import { RecentTroubles } from '../log/recent.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
 import { readMountTable, topMountAt } from '../stack/mount-table.js'
 import type { StackDefinition } from '../stack/stack.js'
@@ -22,6 +23,7 @@ export interface LiveMount {
   readonly transport: TransportName
   readonly native: ServedMount
   readonly warnings: readonly Problem[]
+  readonly logger: Logger // what is warned about through it shows in `status`
   // Resolves with the reason when the mount has ended and its registry entry is gone.
   readonly ended: Promise<string>
 }
@@ -38,8 +40,10 @@ const transports: Readonly<Record<TransportName, () => Promise<Transport>>> = {
 }
 
 // Throws a ValidationError with all problems, or an UnionfsError; nothing is then left behind.
-export async function mountStack(stack: StackDefinition, options: MountOptions, logger: Logger = nullLogger): Promise<LiveMount> {
+export async function mountStack(stack: StackDefinition, options: MountOptions, given: Logger = nullLogger): Promise<LiveMount> {
   const addon = loadAddon()
+  const troubles = new RecentTroubles()
+  const logger = troubles.watch(given)
   const problems = [...rightsProblems(options), ...validateStack(stack, { probe: (path) => addon.probePath(path), live: await listMounts() })]
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
@@ -59,14 +63,14 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, transport: transport.name, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
   const memory = options.index === undefined || native.records === undefined ? noMemory : startMemory(native.records, options.index, logger)
-  const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version, memory }, logger)
+  const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version, memory, troubles }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
     await memory.finish()
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
-  return { stack, transport: transport.name, native, warnings: problems, ended }
+  return { stack, transport: transport.name, native, warnings: problems, logger, ended }
 }
 
 function identityOf(path: string | undefined): string | undefined {
@@ -82,6 +86,7 @@ interface Source {
   readonly identities: { readonly upper: string | undefined; readonly workdir: string | undefined }
   readonly version: string
   readonly memory: MountMemory
+  readonly troubles: RecentTroubles
 }
 
 // A mount without an entry works but for `status`, so trouble with the registry is logged, not fatal.

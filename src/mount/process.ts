@@ -21,6 +21,16 @@ export function startTimeOf(pid: number): string | undefined {
   }
 }
 
+// Stopped by a signal (SIGSTOP) or a debugger: it does nothing until it is continued.
+export function isStopped(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return /^[Tt]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false // there is no such process
+  }
+}
+
 export function namespaceOf(kind: 'pid' | 'mnt', pid: number | 'self' = 'self'): string {
   return readlinkSync(`/proc/${pid}/ns/${kind}`)
 }

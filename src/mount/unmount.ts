@@ -5,15 +5,18 @@ import { existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadAddon } from '../engine/addon.js'
-import { errnoOf, messageOf, UnionfsError } from '../errors.js'
+import { errnoOf, reasonOf, UnionfsError } from '../errors.js'
 import { mayBeOurs, readMountTable, topMountAt, type MountEntry } from '../stack/mount-table.js'
+import { directoryFor } from '../stack/stack.js'
 import { ask } from './control.js'
 import { holdersOf } from './holders.js'
-import { namespaceOf, startTimeOf, usersOf } from './process.js'
+import { isStopped, namespaceOf, startTimeOf, usersOf } from './process.js'
 import { listMounts, placeOf, type MountRecord } from './registry.js'
 
 const replyTimeout = 60_000 // a plain umount first writes all dirty pages
+const lazyReplyTimeout = 2_000 // a lazy one waits for nothing
 const endTimeout = 10_000
+const lazyEndTimeout = 3_000
 const usualEnd = 1_000 // a daemon that nobody needs any more is gone long before
 const heldPatience = 250 // for namespaces that come and go, as `doctor` makes one
 const pollInterval = 10
@@ -38,7 +41,7 @@ export async function unmount(path: string, lazy: boolean): Promise<UnmountResul
   if (record === undefined) return { mountpoint, daemon: 'ended' }
   const holders = async (): Promise<string[]> => holdersOf(entry, await listMounts(), readMountTable())
   const patience = (await holders()).length > 0 ? heldPatience : usualEnd
-  if (await daemonEnds(record, connection, patience)) return { mountpoint, daemon: 'ended' }
+  if (await daemonEnds(record, connection, patience, lazy ? lazyEndTimeout : endTimeout)) return { mountpoint, daemon: 'ended' }
   return { mountpoint, daemon: 'held', pid: record.pid, holders: await holders() }
 }
 
@@ -50,13 +53,14 @@ function connectionOf(entry: MountEntry): string | undefined {
 
 // False when it serves on, because the filesystem is held. By the time the mount has left the table, the kernel has
 // ended the connection of one that is not.
-async function daemonEnds(record: MountRecord, connection: string | undefined, patience: number): Promise<boolean> {
+async function daemonEnds(record: MountRecord, connection: string | undefined, patience: number, timeout: number): Promise<boolean> {
   const start = Date.now()
   while (daemonLives(record)) {
+    if (standsStill(record)) throw stopped(record, `${record.mountpoint} is unmounted, but`, `it ends when it goes on: kill -CONT ${record.pid}`)
     const elapsed = Date.now() - start
     if (elapsed > heldPatience && connection !== undefined && existsSync(connection)) return false
     if (elapsed > patience && (await answers(record))) return false
-    if (elapsed > endTimeout) {
+    if (elapsed > timeout) {
       throw new UnionfsError('BUSY', `${record.mountpoint} is unmounted, but its daemon (pid ${record.pid}) neither ends nor answers`, {
         path: record.mountpoint,
         remedy: `end it: kill -9 ${record.pid}`,
@@ -89,7 +93,7 @@ async function notMounted(mountpoint: string, entry: MountEntry | undefined): Pr
 }
 
 // The mount point that a person means, by the mount table first: a path that is one is not looked at.
-export function findMountpoint(path: string, table: readonly MountEntry[], cwd = process.cwd()): string {
+export function findMountpoint(path: string, table: readonly MountEntry[], cwd = directoryFor([path])): string {
   let absolute = resolve(cwd, path)
   for (let links = 0; links <= mostLinks; links++) {
     if (isMountpoint(absolute, table)) return absolute
@@ -110,7 +114,7 @@ function linkTarget(path: string): string | undefined {
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'EINVAL') return undefined
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+    if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ENAMETOOLONG') {
       throw new UnionfsError('NOT_MOUNTED', `${path} does not exist`, { path, remedy: '`unionfs status` lists the mounts', cause: error })
     }
     if (errno === 'ELOOP') throw linksInACircle(path)
@@ -139,9 +143,11 @@ function realDirectory(path: string): string {
 }
 
 async function detach(entry: MountEntry, record: MountRecord | undefined, lazy: boolean): Promise<void> {
-  if (record !== undefined) {
+  const stands = record !== undefined && standsStill(record)
+  if (stands && !lazy) throw stopped(record, `${entry.mountpoint} cannot be unmounted:`, `let it go on (kill -CONT ${record.pid}), or take the mount out of the tree with --lazy`)
+  if (record !== undefined && !stands) {
     try {
-      const reply = await ask(record.socket, { op: 'unmount', lazy }, replyTimeout)
+      const reply = await ask(record.socket, { op: 'unmount', lazy }, lazy ? lazyReplyTimeout : replyTimeout)
       if (reply.ok) return
       if (reply.code === 'EBUSY') throw busy(entry)
       // ENOTCONN: it ended meanwhile. Anything else: the mount table's way is tried.
@@ -155,7 +161,7 @@ async function detach(entry: MountEntry, record: MountRecord | undefined, lazy: 
   } catch (error) {
     if (errnoOf(error) === 'EBUSY') throw busy(entry, error)
     if (errnoOf(error) === 'EINVAL') return // no longer a mount point
-    throw new UnionfsError('MOUNT', `cannot unmount ${entry.mountpoint}: ${messageOf(error)}`, {
+    throw new UnionfsError('MOUNT', `cannot unmount ${entry.mountpoint}: ${reasonOf(error)}`, {
       errno: errnoOf(error),
       path: entry.mountpoint,
       remedy: errnoOf(error) === 'EPERM' ? 'unmount as the user who mounted it, or as root' : 'try --lazy',
@@ -173,6 +179,14 @@ function busy(entry: MountEntry, cause?: unknown): UnionfsError {
     remedy: 'end these first, or take the mount away from under them with --lazy',
     cause,
   })
+}
+
+function standsStill(record: MountRecord): boolean {
+  return record.pidNamespace === namespaceOf('pid') && startTimeOf(record.pid) === record.startTime && isStopped(record.pid)
+}
+
+function stopped(record: MountRecord, what: string, remedy: string): UnionfsError {
+  return new UnionfsError('BUSY', `${what} its daemon (pid ${record.pid}) is stopped (SIGSTOP) and answers nothing`, { path: record.mountpoint, remedy })
 }
 
 function daemonLives(record: MountRecord): boolean {

@@ -1,7 +1,7 @@
 // workdir - the work directory that a mount makes for itself, and takes away again when nothing comes of the mount.
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, messageOf, UnionfsError } from '../errors.js'
+import { errnoOf, reasonOf, UnionfsError } from '../errors.js'
 
 // What the engine makes in it before anything can fail.
 const engineDirectory = 'work'
@@ -14,7 +14,7 @@ export function makeWorkdir(path: string | undefined): string | undefined {
     return path
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return undefined
-    throw new UnionfsError('MOUNT', `cannot create the work directory ${path}: ${messageOf(error)}`, {
+    throw new UnionfsError('MOUNT', `cannot create the work directory ${path}: ${reasonOf(error)}`, {
       errno: errnoOf(error),
       path,
       remedy: 'name another one with --workdir',

@@ -1,5 +1,5 @@
 // stack - the layers of one mount as paths: what was asked for, made absolute once.
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { realpathSync } from 'node:fs'
 import { errnoOf } from '../errors.js'
 
@@ -28,7 +28,7 @@ export interface StackRequest {
 }
 
 // Resolves relative paths and symlinks. What does not exist stays as it is, for validation to tell about.
-export function defineStack(request: StackRequest, cwd = process.cwd()): StackDefinition {
+export function defineStack(request: StackRequest, cwd = directoryFor([...request.lowers, request.upper, request.workdir, request.mountpoint])): StackDefinition {
   const lowers = request.lowers.map((path) => resolveOnce(cwd, path))
   const mountpoint = resolveOnce(cwd, request.mountpoint)
   const given = { cwd, lowers: request.lowers, upper: request.upper, mountpoint: request.mountpoint }
@@ -36,6 +36,11 @@ export function defineStack(request: StackRequest, cwd = process.cwd()): StackDe
   const upper = resolveOnce(cwd, request.upper)
   const workdir = request.workdir === undefined ? defaultWorkdir(upper) : resolveOnce(cwd, request.workdir)
   return { lowers, upper, workdir, workdirGiven: request.workdir !== undefined, mountpoint, given }
+}
+
+// Where relative paths begin. Absolute ones do not ask for the working directory, which may have been removed.
+export function directoryFor(paths: readonly (string | undefined)[]): string {
+  return paths.every((path) => path === undefined || isAbsolute(path)) ? '/' : process.cwd()
 }
 
 export function defaultWorkdir(upper: string): string {

@@ -3,8 +3,9 @@
 // Nothing is changed here but a scratch directory that the given probe makes and removes in the work directory's
 // filesystem. The engine checks again what matters when it opens the layers: this is for the person, that for safety.
 import { readdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Problem } from '../errors.js'
+import { shellWord } from '../words.js'
 import { escapedWithoutNeed, splitByColon } from './colons.js'
 import { kernelIsAtLeast } from './kernel.js'
 import { canAccess, Inspector, relate, type DirectoryFacts, type Relation } from './layer.js'
@@ -19,6 +20,10 @@ export interface CarryProbe {
   readonly xattrTrusted?: string | null
   readonly symlink?: string | null
   readonly hardlink?: string | null
+  readonly whiteoutDevice?: string | null
+  readonly renameWhiteout?: string | null
+  readonly renameExchange?: string | null
+  readonly whiteoutFile?: string | null
 }
 
 // A union that is mounted now, as far as another may meet its layers.
@@ -42,6 +47,9 @@ interface Named {
   readonly facts: DirectoryFacts
 }
 
+// What to do about a directory that does not exist; with a reason of its own where creating it would not help.
+type Missing = string | readonly [reason: string, remedy: string]
+
 // What the work directory may hold besides nothing: the name the engine makes and sweeps, and one of kernel overlayfs.
 const ownWorkEntries = new Set(['work', 'index'])
 
@@ -64,7 +72,7 @@ class Validation {
 
   run(): Problem[] {
     const lowers = this.stack.lowers.map((path, i) => this.#lower(path, i)).filter((lower) => lower !== undefined)
-    const upper = this.stack.upper === undefined ? undefined : this.#upper(this.stack.upper)
+    const upper = this.stack.upper === undefined ? undefined : this.#upper(this.stack.upper, lowers)
     const work = this.stack.workdir === undefined ? undefined : this.#workdir(this.stack.workdir, upper)
     this.#duplicates(lowers)
     for (const lower of lowers) {
@@ -82,24 +90,42 @@ class Validation {
   }
 
   // Undefined, with the problem told, when the directory cannot be looked at.
-  #directory(label: string, path: string, missingRemedy: string): Named | undefined {
+  #directory(label: string, path: string, missing: Missing): Named | undefined {
     const inspection = this.#inspector.inspect(path)
     if ('facts' in inspection) return { label: `${label} (${path})`, path, facts: inspection.facts }
-    const [reason, remedy] = this.#explainMissing(path, inspection.error, missingRemedy)
+    const [reason, remedy] = this.#explainMissing(path, inspection.error, missing)
     this.#add('error', `${label} (${path})`, reason, remedy)
     return undefined
   }
 
-  #explainMissing(path: string, errno: string, missingRemedy: string): [reason: string, remedy: string] {
-    if (errno !== 'ENOTCONN') return explainMissing(errno, missingRemedy)
+  #explainMissing(path: string, errno: string, missing: Missing): readonly [reason: string, remedy: string] {
+    if (errno !== 'ENOTCONN') return explainMissing(errno, missing)
     const mounts = this.#table.filter((entry) => `${path}/`.startsWith(`${entry.mountpoint}/`)).sort((a, b) => b.mountpoint.length - a.mountpoint.length)
-    return ['lies on a dead FUSE mount (ENOTCONN)', `unmount that first: umount -l ${mounts[0]?.mountpoint ?? path}`]
+    return ['lies on a dead FUSE mount (ENOTCONN)', `unmount that first: umount -l ${shellWord(mounts[0]?.mountpoint ?? path)}`]
+  }
+
+  // Of a directory that is missing: how to create it, or why that would not help.
+  #howToMake(path: string, outside: readonly Named[]): Missing {
+    const above = this.#nearest(dirname(path))
+    if (above === undefined) return `create it: mkdir -p ${shellWord(path)}`
+    const around = outside.find((each) => ['same', 'inside'].includes(relate(above, each.facts)))
+    if (around !== undefined) return [`does not exist, and would lie inside ${around.label}`, 'name a directory outside of it']
+    const denied = canAccess(above.path, 'write')
+    if (denied !== undefined) return [`does not exist, and ${above.path} cannot be written (${denied})`, denied === 'EROFS' ? 'name one on a writable filesystem' : 'name another one, or have root create it']
+    return `create it: mkdir ${above.path === dirname(path) ? '' : '-p '}${shellWord(path)}`
+  }
+
+  // The directory itself, or the first above it that is there.
+  #nearest(path: string): DirectoryFacts | undefined {
+    const inspection = this.#inspector.inspect(path)
+    if ('facts' in inspection) return inspection.facts
+    return inspection.error === 'ENOENT' && path !== '/' ? this.#nearest(dirname(path)) : undefined
   }
 
   #lower(path: string, index: number): Named | undefined {
     const label = this.stack.lowers.length === 1 ? 'lower' : `lower ${index + 1}`
     const split = splitByColon(this.stack.given, index)
-    const remedy = split === undefined ? 'create it or correct the path' : `a colon separates layers: the directory ${split.path} is written ${split.written}`
+    const remedy = split === undefined ? 'create it or correct the path' : `a colon separates layers: the directory ${split.path} is written ${shellWord(split.written)}`
     const lower = this.#directory(label, path, remedy)
     if (lower === undefined) return undefined
     const denied = canAccess(path, 'read')
@@ -109,11 +135,11 @@ class Validation {
 
   #plainRemedy(name: string, given: string | undefined): string | undefined {
     const plain = escapedWithoutNeed(this.stack.given.cwd, given)
-    return plain === undefined ? undefined : `${name} is taken as it is, only LOWER needs backslashes: write ${plain}`
+    return plain === undefined ? undefined : `${name} is taken as it is, only LOWER needs backslashes: write ${shellWord(plain)}`
   }
 
-  #upper(path: string): Named | undefined {
-    const upper = this.#directory('upper', path, this.#plainRemedy('UPPER', this.stack.given.upper) ?? `create it: mkdir ${path}`)
+  #upper(path: string, lowers: readonly Named[]): Named | undefined {
+    const upper = this.#directory('upper', path, this.#plainRemedy('UPPER', this.stack.given.upper) ?? this.#howToMake(path, lowers))
     if (upper === undefined) return undefined
     const denied = canAccess(path, 'write')
     if (denied === 'EROFS') {
@@ -131,13 +157,18 @@ class Validation {
     const place = missing ? dirname(path) : path
     const found = missing ? this.#inspector.inspect(place) : inspection
     if (!('facts' in found)) {
+      // Whoever creates the upper creates that, too.
+      if (upper === undefined && !this.stack.workdirGiven && found.error === 'ENOENT') return undefined
       const [reason, remedy] = this.#explainMissing(place, found.error, 'create the directory it shall lie in')
       this.#add('error', label, reason, remedy)
       return undefined
     }
-    if (upper !== undefined) this.#sameMount(label, found.facts, upper)
+    const movable = upper === undefined || this.#sameMount(label, found.facts, upper)
     const denied = canAccess(place, 'write')
-    if (denied === undefined) {
+    if (!movable) {
+      // Whatever else is wrong with a place that cannot be used is beside the point.
+      return undefined
+    } else if (denied === undefined) {
       this.#carries(place, upper)
     } else if (upper === undefined || canAccess(upper.path, 'write') === undefined) {
       this.#add('error', label, `${missing ? 'cannot be created' : 'cannot be written'} (${denied})`, 'name another one with --workdir')
@@ -166,17 +197,20 @@ class Validation {
   #workAgainstUpper(work: Named, upper: Named): void {
     const relation = relate(work.facts, upper.facts)
     if (relation === 'same') this.#add('error', work.label, 'is the upper itself', 'name a directory of its own with --workdir')
-    else if (relation !== 'apart') this.#add('error', work.label, `lies ${relation} the upper (${upper.path})`, 'name a directory beside the upper with --workdir')
+    else if (relation !== 'apart') this.#add('error', work.label, `lies ${relation} the upper (${upper.path})`, rootRemedy(upper) ?? 'name a directory beside the upper with --workdir')
   }
 
   // rename(2) between the two must work: same filesystem, and the same mount of it.
-  #sameMount(label: string, work: DirectoryFacts, upper: Named): void {
-    const remedy = 'name one with --workdir that lies in the same filesystem and mount as the upper'
+  #sameMount(label: string, work: DirectoryFacts, upper: Named): boolean {
+    const remedy = rootRemedy(upper) ?? 'name one with --workdir that lies in the same filesystem and mount as the upper'
     if (work.device !== upper.facts.device) {
       this.#add('error', label, `is on another filesystem than the upper (${upper.path})`, remedy)
     } else if (work.mount !== undefined && upper.facts.mount !== undefined && work.mount.id !== upper.facts.mount.id) {
       this.#add('error', label, `is reached through another mount than the upper (${upper.path}), so nothing can be renamed between them`, remedy)
+    } else {
+      return true
     }
+    return false
   }
 
   // The engine empties the work directory at every mount; somebody's files must not be in there.
@@ -204,6 +238,8 @@ class Validation {
     if (failed(probe.symlink)) lacks.push('symbolic links')
     if (failed(probe.hardlink)) lacks.push('hard links')
     if (lacks.length > 0) this.#add('error', subject, `its filesystem (${type}) has no ${lacks.join(', no ')}`, elsewhere)
+    const noWhiteout = whiteoutTrouble(probe)
+    if (noWhiteout !== undefined) this.#add('error', subject, `nothing could be removed: its filesystem (${type}) takes no whiteouts (${noWhiteout})`, elsewhere)
   }
 
   #duplicates(lowers: readonly Named[]): void {
@@ -241,7 +277,7 @@ class Validation {
       for (const path of entry.writes ?? []) {
         const written = path.startsWith('/') ? this.#inspector.inspect(path) : { error: 'ENOENT' }
         if (!('facts' in written) || relate(facts, written.facts) === 'apart') continue
-        this.#add('error', label, `is used by the kernel overlayfs mounted at ${entry.mountpoint}`, `unmount that first (umount ${entry.mountpoint}), or choose another directory`)
+        this.#add('error', label, `is used by the kernel overlayfs mounted at ${entry.mountpoint}`, `unmount that first (umount ${shellWord(entry.mountpoint)}), or choose another directory`)
         return
       }
     }
@@ -249,12 +285,18 @@ class Validation {
 
   #mountpoint(lowers: readonly Named[], upper: Named | undefined, work: Named | undefined): void {
     const path = this.stack.mountpoint
-    const top = topMountAt(this.#table, path)
-    if (top !== undefined && mayBeOurs(top.type)) {
-      this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${path}`)
+    if (path === '/') {
+      this.#add('error', 'mount point (/)', 'is the root directory: whoever runs now would go on with what is below the mount, and nobody could reach it', 'mount elsewhere and enter with chroot or pivot_root')
       return
     }
-    const point = this.#directory('mount point', path, this.#plainRemedy('MOUNTPOINT', this.stack.given.mountpoint) ?? `create it: mkdir -p ${path}`)
+    const top = topMountAt(this.#table, path)
+    if (top !== undefined && mayBeOurs(top.type)) {
+      this.#add('error', `mount point (${path})`, 'has a union mounted on it already', `unmount it first: unionfs umount ${shellWord(path)}`)
+      return
+    }
+    const mayClone = this.tools.canClone ?? mayCloneMounts()
+    const outside = [upper, work, ...(mayClone ? [] : lowers)].filter((each) => each !== undefined)
+    const point = this.#directory('mount point', path, this.#plainRemedy('MOUNTPOINT', this.stack.given.mountpoint) ?? this.#howToMake(path, outside))
     if (point === undefined) return
     for (const writable of [upper, work]) {
       if (writable === undefined) continue
@@ -263,7 +305,7 @@ class Validation {
         this.#add('error', point.label, `${describeRelation(relation)} ${writable.label}`, 'mount outside of it: the mount would hide what it is made of')
       }
     }
-    if (this.tools.canClone ?? mayCloneMounts()) return
+    if (mayClone) return
     for (const lower of lowers) {
       if (relate(point.facts, lower.facts) !== 'inside') continue
       this.#add('error', point.label, `lies inside ${lower.label}, and walking that layer would walk into this mount`, 'mount elsewhere, or as root, where layers are taken as private clones')
@@ -281,24 +323,40 @@ function writtenAs(live: LiveStack, facts: DirectoryFacts): string | undefined {
   return undefined
 }
 
+// Beside the root of a mount there is nothing in that mount.
+function rootRemedy({ path, facts }: Named): string | undefined {
+  if (facts.mount?.mountpoint !== facts.path) return undefined
+  const [upper, work] = ['upper', 'work'].map((name) => shellWord(join(path, name)))
+  return `the upper is the root of its mount, so all that lies beside it is elsewhere: make two directories in it (mkdir ${upper} ${work}), and mount with the UPPER ${upper} and --workdir ${work}`
+}
+
 function describeRelation(relation: Exclude<Relation, 'apart'>): string {
   return { same: 'is the same directory as', inside: 'lies inside', around: 'contains' }[relation]
+}
+
+// A whiteout is a device that is linked, exchanged and left behind by a rename, or else a file (native/layer/workdir.h).
+function whiteoutTrouble(probe: CarryProbe): string | undefined {
+  const devices = [probe.whiteoutDevice, probe.hardlink, probe.renameExchange, probe.renameWhiteout]
+  if (!devices.some(failed) || !failed(probe.whiteoutFile)) return undefined
+  return `neither devices 0:0, ${devices.find(failed) ?? ''}, nor files .wh.NAME, ${probe.whiteoutFile ?? ''}`
 }
 
 function failed(outcome: string | null | undefined): boolean {
   return outcome !== null && outcome !== undefined
 }
 
-function explainMissing(errno: string, missingRemedy: string): [reason: string, remedy: string] {
+function explainMissing(errno: string, missing: Missing): readonly [reason: string, remedy: string] {
   switch (errno) {
     case 'ENOENT':
-      return ['does not exist', missingRemedy]
+      return typeof missing === 'string' ? ['does not exist', missing] : missing
     case 'ENOTDIR':
       return ['is not a directory', 'name a directory']
     case 'EACCES':
       return ['cannot be reached (EACCES)', 'give yourself search permission on the directories above it, or mount as root']
     case 'ELOOP':
       return ['its symbolic links go in a circle (ELOOP)', 'correct the links']
+    case 'ENAMETOOLONG':
+      return ['has too long a name (ENAMETOOLONG)', 'correct the path']
     default:
       return [`cannot be used (${errno})`, 'see that the filesystem it lies on is healthy']
   }

@@ -1,6 +1,6 @@
 // end - every way a mount ends, and that all of them end the daemon and free everything.
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, run, unionfs, type Stack } from './support.js'
@@ -172,6 +172,37 @@ t.test('a hanging mount (its daemon stopped) does not hang status or a lazy umou
   t.match(status.stdout, /does not answer/)
   run('umount', ['-l', stack.mnt])
   process.kill(pid, 'SIGCONT')
+  await endsAll(t, stack, pid)
+})
+
+t.test('a lazy umount of a stopped daemon takes seconds, and says that it is stopped and how it goes on', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  writeFileSync(join(stack.mnt, 'dirty'), Buffer.alloc(1 << 20))
+  process.kill(pid, 'SIGSTOP')
+  t.teardown(() => {
+    if (isRunning(pid)) process.kill(pid, 'SIGCONT')
+  })
+  const begun = Date.now()
+  const result = unionfs(['umount', '--lazy', stack.mnt])
+  t.ok(Date.now() - begun < 8_000, `took ${Date.now() - begun} ms`)
+  t.strictSame(result, { status: 1, stdout: '', stderr: `unionfs: ${stack.mnt} is unmounted, but its daemon (pid ${pid}) is stopped (SIGSTOP) and answers nothing; it ends when it goes on: kill -CONT ${pid}\n` })
+  t.notOk(isMounted(stack.mnt))
+  process.kill(pid, 'SIGCONT')
+  t.ok(await eventually(() => !isRunning(pid)))
+  t.equal(statSync(join(stack.upper, 'dirty')).size, 1 << 20, 'what was written is there')
+  await endsAll(t, stack, pid)
+})
+
+t.test('a plain umount of a stopped daemon is refused at once with what to do', { skip }, async (t) => {
+  const stack = makeStack(t)
+  const pid = mountStack(t, stack)
+  process.kill(pid, 'SIGSTOP')
+  const result = unionfs(['umount', stack.mnt])
+  process.kill(pid, 'SIGCONT')
+  t.strictSame(result, { status: 1, stdout: '', stderr: `unionfs: ${stack.mnt} cannot be unmounted: its daemon (pid ${pid}) is stopped (SIGSTOP) and answers nothing; let it go on (kill -CONT ${pid}), or take the mount out of the tree with --lazy\n` })
+  t.ok(isMounted(stack.mnt))
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
   await endsAll(t, stack, pid)
 })
 

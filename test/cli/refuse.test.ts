@@ -1,6 +1,6 @@
 // refuse - mounts that must not come to be: what is said, and that nothing is left behind.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, mountsBelow, run, unionfs, type Ran } from './support.js'
@@ -51,7 +51,7 @@ t.test('all problems are told at once, each with its remedy', (t) => {
     /upper \(.*\/b\): is the same directory as lower 2/,
     /work directory \(.*\/b\): is the upper itself; /,
     /work directory \(.*\/b\): is the same directory as lower 2/,
-    /mount point \(.*missing\): does not exist; create it: mkdir -p/,
+    /mount point \(.*missing\): does not exist, and would lie inside upper/,
   )
   t.end()
 })
@@ -93,6 +93,21 @@ t.test('a work directory on another filesystem is refused', (t) => {
   t.end()
 })
 
+t.test('an upper that is the root of a filesystem is refused with the two directories to make in it, which then work', { skip }, (t) => {
+  const { lowers, upper, mnt } = makeStack(t)
+  run('mount', ['-t', 'tmpfs', 'none', upper])
+  const remedy = `the upper is the root of its mount, so all that lies beside it is elsewhere: make two directories in it (mkdir ${upper}/upper ${upper}/work), and mount with the UPPER ${upper}/upper and --workdir ${upper}/work`
+  const plain = unionfs(['mount', lowers, upper, mnt])
+  t.equal(plain.stderr, `unionfs: work directory (${upper.replace(/upper$/, '.upper.work')}): is on another filesystem than the upper (${upper}); ${remedy}\n`)
+  mkdirSync(join(upper, 'inside'))
+  const inside = unionfs(['mount', lowers, upper, mnt, '--workdir', join(upper, 'inside')])
+  t.equal(inside.stderr, `unionfs: work directory (${upper}/inside): lies inside the upper (${upper}); ${remedy}\n`)
+  for (const name of ['upper', 'work']) mkdirSync(join(upper, name))
+  t.equal(unionfs(['mount', lowers, join(upper, 'upper'), mnt, '--workdir', join(upper, 'work')]).status, 0)
+  t.equal(unionfs(['umount', mnt]).status, 0)
+  t.end()
+})
+
 t.test('a work directory reached through another mount of the same filesystem is refused', { skip }, (t) => {
   const { dir, lowers, upper, mnt } = makeStack(t)
   mkdirSync(join(dir, 'work'))
@@ -128,6 +143,16 @@ t.test('an upper on a filesystem that cannot carry one is refused', { skip }, (t
   run('mount', ['-o', 'remount,ro', join(dir, 'ro')])
   refused(t, unionfs(['mount', lowers, join(dir, 'ro/upper'), mnt]), /upper .* lies on a read-only filesystem; /)
   refused(t, unionfs(['mount', lowers, '/proc/sys', mnt]), /(upper|work directory) \(.*\): .*\((EPERM|EACCES|ENOENT|EROFS)\); /)
+  t.end()
+})
+
+t.test('an upper that lies on another union is refused, because it takes no whiteouts', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  for (const name of ['mnt/upper', 'second']) mkdirSync(join(stack.dir, name))
+  const result = unionfs(['mount', join(stack.dir, 'a'), join(stack.mnt, 'upper'), join(stack.dir, 'second')])
+  refused(t, result, /upper \(.*\/mnt\/upper\): nothing could be removed: its filesystem \(fuse\.unionfs\) takes no whiteouts .*; put upper and work directory on a filesystem such as ext4/)
+  t.strictSame(readdirSync(stack.mnt).sort(), ['both', 'one', 'two', 'upper'], 'nothing is left of the trial')
   t.end()
 })
 

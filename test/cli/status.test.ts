@@ -1,5 +1,5 @@
 // status - what it shows of live mounts, and that it never lies about dead ones.
-import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { command, eventually, isRoot, isRunning, makeStack, mountStack, run, unionfs } from './support.js'
@@ -161,5 +161,45 @@ t.test('a foreign file in the registry harms nobody', { skip }, (t) => {
   writeFileSync(alien, '{"version":1,"pid":1,"socket":"/etc/passwd"}')
   t.teardown(() => rmSync(alien, { force: true }))
   t.equal(unionfs(['status', stack.mnt]).status, 0)
+  t.end()
+})
+
+t.test('status MOUNTPOINT shows the last warnings and errors of the daemon with their time, newest last, in --json too', { skip }, (t) => {
+  const stack = makeStack(t)
+  const mounted = unionfs(['mount', `${stack.dir}/a:${stack.dir}/a`, stack.upper, stack.mnt])
+  t.equal(mounted.status, 0)
+  t.equal(unionfs(['mount', stack.lowers, stack.upper, stack.mnt]).status, 1, 'another mount says nothing here')
+  const { stdout } = unionfs(['status', stack.mnt])
+  t.match(stdout, new RegExp(`warnings and errors, newest last\n  \\d{4}-\\d\\d-\\d\\dT[\\d:]+Z  lower 2 \\(${stack.dir}/a\\): is the same directory as lower 1 \\(${stack.dir}/a\\); it changes nothing and can be left out\n`))
+  const parsed = JSON.parse(unionfs(['status', stack.mnt, '--json']).stdout) as { mounts: { troubles: object[] }[] }
+  t.match(parsed.mounts[0]?.troubles, [{ level: 'warn', message: /is the same directory/, times: 1, at: /^\d{4}-/ }])
+  t.match(unionfs(['status']).stdout, new RegExp(`^${stack.mnt} .*over 2 lowers; 1 warning$`, 'm'), 'the list tells that there are some')
+  t.end()
+})
+
+t.test('data that could not be written to a full upper is told of by status, with the file and what to do', { skip }, (t) => {
+  const stack = makeStack(t)
+  run('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', stack.upper])
+  mkdirSync(join(stack.upper, 'u'))
+  const small = { ...stack, upper: join(stack.upper, 'u') }
+  mountStack(t, small)
+  t.throws(() => {
+    const fd = openSync(join(stack.mnt, 'two'), 'w')
+    try {
+      writeSync(fd, Buffer.alloc(1 << 20))
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+  }, { code: 'ENOSPC' })
+  const { stdout } = unionfs(['status', stack.mnt])
+  t.match(stdout, /Z {2}ERROR cached data could not be written to the upper and is lost \(path two, errno 28, bytes \d+\); the upper is full: make room on its filesystem, and write the file again/)
+  t.end()
+})
+
+t.test('a mount without warnings shows none', { skip }, (t) => {
+  const stack = makeStack(t)
+  mountStack(t, stack)
+  t.notMatch(unionfs(['status', stack.mnt]).stdout, /warnings/)
   t.end()
 })

@@ -28,7 +28,9 @@ t.test('tables line up', (t) => {
 
 t.test('an error is one line with its remedy; several problems are a list', (t) => {
   t.equal(formatError(new UnionfsError('MOUNT', 'it failed', { remedy: 'do that' })), 'unionfs: it failed; do that')
-  t.equal(formatError(new Error('boom')), 'unionfs: boom')
+  t.equal(formatError(new Error('boom')), 'unionfs: a fault of unionfs itself: boom; please report it with the command that was given')
+  t.equal(formatError(Object.assign(new Error('ENOSPC: no space left on device, mkdir'), { code: 'ENOSPC', syscall: 'mkdir', path: '/x' })), 'unionfs: /x: its filesystem is full (ENOSPC); free some space')
+  t.equal(formatError(Object.assign(new Error('E2BIG: too big, spawn'), { code: 'E2BIG', syscall: 'spawn' })), 'unionfs: spawn failed (E2BIG); see that the filesystem it lies on is healthy')
   const problem = { severity: 'error', subject: 'upper', reason: 'is missing', remedy: 'create it' } as const
   t.equal(formatError(new ValidationError([problem])), 'unionfs: upper: is missing; create it')
   t.equal(formatError(new ValidationError([problem, problem])).split('\n').length, 3)

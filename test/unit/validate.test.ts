@@ -58,12 +58,30 @@ t.test('the same lower twice is a warning only', (t) => {
   t.end()
 })
 
+t.test('a missing directory that would be refused where it is to be made is not advised to be created', (t) => {
+  const dir = layout(t)
+  t.match(check(dir, { upper: 'a/new' }), [{ reason: `does not exist, and would lie inside lower (${dir}/a)`, remedy: 'name a directory outside of it' }, { subject: /^work directory/, reason: /lies inside lower/ }])
+  t.match(check(dir, { upper: 'a/deep/er/new' }), [{ reason: /^does not exist, and would lie inside lower/ }])
+  t.match(check(dir, { mountpoint: 'upper/new' }), [{ subject: /^mount point/, reason: `does not exist, and would lie inside upper (${dir}/upper)` }])
+  t.match(check(dir, { mountpoint: 'a/new' }, { canClone: false }), [{ subject: /^mount point/, reason: /does not exist, and would lie inside lower/ }])
+  t.match(check(dir, { mountpoint: 'a/new' }, { canClone: true }), [{ reason: 'does not exist', remedy: `create it: mkdir ${dir}/a/new` }])
+  t.match(check(dir, { upper: 'new' }), [{ reason: 'does not exist', remedy: `create it: mkdir ${dir}/new` }])
+  t.match(check(dir, { upper: 'deep/er/new' }), [{ reason: 'does not exist', remedy: `create it: mkdir -p ${dir}/deep/er/new` }])
+  t.end()
+})
+
 t.test('nothing is mounted inside the upper or the work directory', (t) => {
   const dir = layout(t)
   mkdirSync(join(dir, 'work/sub'))
   t.match(texts(check(dir, { mountpoint: 'upper/sub' })), [/mount point .*lies inside upper/])
   t.match(texts(check(dir, { mountpoint: 'upper' })), [/mount point .*is the same directory as upper/])
   t.ok(texts(check(dir, { workdir: 'work', mountpoint: 'work/sub' })).some((text) => /mount point .*lies inside work/.test(text)))
+  t.end()
+})
+
+t.test('the root directory is no mount point', (t) => {
+  const dir = layout(t)
+  t.match(check(dir, { mountpoint: '/' }), [{ severity: 'error', subject: 'mount point (/)', reason: /is the root directory/, remedy: /chroot or pivot_root/ }])
   t.end()
 })
 
@@ -82,6 +100,17 @@ t.test('an upper that cannot carry links is refused, one without xattrs warned a
   const bare = check(dir, {}, { probe: () => ({ ...carriesAll, xattrUser: 'EOPNOTSUPP', xattrTrusted: 'EOPNOTSUPP' }) })
   t.match(bare, [{ severity: 'warning', reason: /no extended attributes/ }])
   t.match(check(dir, {}, { probe: () => ({ writable: 'ENOSPC' }) }), [{ severity: 'error', reason: /nothing can be created .*ENOSPC/ }])
+  t.end()
+})
+
+t.test('an upper that takes whiteouts in neither form is refused; one form is enough', (t) => {
+  const dir = layout(t)
+  const withProbe = (outcomes: Partial<CarryProbe>): Problem[] => check(dir, {}, { probe: () => ({ ...carriesAll, ...outcomes }) })
+  const none = withProbe({ whiteoutDevice: 'EPERM', renameWhiteout: 'EINVAL', whiteoutFile: 'EINVAL' })
+  t.match(none, [{ severity: 'error', reason: /^nothing could be removed: .*no whiteouts \(neither devices 0:0, EPERM, nor files \.wh\.NAME, EINVAL\)/, remedy: /ext4, xfs, btrfs or tmpfs/ }])
+  t.match(withProbe({ renameExchange: 'EINVAL', whiteoutFile: 'EINVAL' }), [{ severity: 'error' }], 'a device alone is not enough')
+  t.strictSame(withProbe({ whiteoutDevice: 'EPERM', whiteoutFile: null }), [])
+  t.strictSame(withProbe({ whiteoutFile: 'EINVAL' }), [])
   t.end()
 })
 
@@ -128,7 +157,7 @@ t.test('an upper that a live mount has as a lower is a warning', (t) => {
 
 t.test('a directory whose name was split at its colon is named with the way to write it', (t) => {
   const dir = t.testdir({ 'x:y': {}, a: {}, upper: {}, mnt: {} })
-  const remedy = 'a colon separates layers: the directory x:y is written x\\:y'
+  const remedy = 'a colon separates layers: the directory x:y is written \'x\\:y\''
   t.match(check(dir, { lowers: ['x', 'y', 'a'] }), [{ subject: /^lower 1/, remedy }, { subject: /^lower 2/, remedy }])
   t.match(check(dir, { lowers: ['x', 'a'] }), [{ subject: /^lower 1/, remedy: 'create it or correct the path' }])
   t.end()

@@ -5,6 +5,7 @@ import { errnoOf } from '../../errors.js'
 import { checkHost, checkPath, type Check } from '../../metrics/host.js'
 import { Inspector } from '../../stack/layer.js'
 import { readMountTable } from '../../stack/mount-table.js'
+import { printable } from '../../words.js'
 import type { Command } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { formatBytes, formatTable } from '../output.js'
@@ -54,9 +55,9 @@ function examine(path: string): PathReport {
 }
 
 function describePath(report: PathReport): string[] {
-  if (report.error !== undefined) return [`${report.path}: cannot be used (${report.error})`]
+  if (report.error !== undefined) return [`${printable(report.path)}: cannot be used (${report.error})`]
   const free = report.bytesFree === undefined ? '' : `, ${formatBytes(report.bytesFree)} free`
-  return [`${report.path}: ${report.filesystem ?? 'unknown filesystem'}${free}`, ...describeChecks(report.checks)]
+  return [`${printable(report.path)}: ${report.filesystem ?? 'unknown filesystem'}${free}`, ...describeChecks(report.checks)]
 }
 
 function describeChecks(checks: readonly Check[]): string[] {

@@ -4,6 +4,7 @@ import { collectGarbage, forget } from '../../index/gc.js'
 import { indexStatus, type IndexStatus } from '../../index/status.js'
 import { IndexError } from '../../index/store.js'
 import { verifyIndex, type VerifiedLayer } from '../../index/verify.js'
+import { printable } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { interruptible } from '../interrupt.js'
@@ -48,7 +49,7 @@ async function status(context: Context, args: Arguments, dir: string): Promise<n
     context.output.out(JSON.stringify(found, null, 2))
     return exitCodes.ok
   }
-  context.output.out(`${dir}: ${found.layers.length} layers, ${formatBytes(found.bytes)} on disk`)
+  context.output.out(`${printable(dir)}: ${found.layers.length} layers, ${formatBytes(found.bytes)} on disk`)
   if (found.layers.length === 0) return exitCodes.ok
   const rows = found.layers.map(({ entry, state, bytes }) => [
     entry.path,
@@ -71,10 +72,10 @@ async function verify(context: Context, args: Arguments, dir: string, layers: re
 }
 
 function describeVerified(result: VerifiedLayer): string {
-  if (result.state === 'gone') return `${result.path}: gone; \`unionfs index gc\` removes it`
+  if (result.state === 'gone') return `${printable(result.path)}: gone; \`unionfs index gc\` removes it`
   const kind = result.sealed ? 'sealed' : 'not sealed'
   const summary = result.differences.length === 0 ? 'agrees' : `${result.differences.length} differences`
-  return [`${result.path} (${kind}): ${result.directories} directories, ${summary}`, ...result.differences.map((difference) => `  ${difference}`)].join('\n')
+  return [`${printable(result.path)} (${kind}): ${result.directories} directories, ${summary}`, ...result.differences.map((difference) => `  ${printable(difference)}`)].join('\n')
 }
 
 async function gc(context: Context, args: Arguments, dir: string): Promise<number> {
@@ -83,7 +84,7 @@ async function gc(context: Context, args: Arguments, dir: string): Promise<numbe
     context.output.out(JSON.stringify(result, null, 2))
     return exitCodes.ok
   }
-  for (const { path, reason } of result.removed) context.output.out(`removed ${path} (${reason === 'gone' ? 'gone' : 'the index was too large'})`)
+  for (const { path, reason } of result.removed) context.output.out(`removed ${printable(path)} (${reason === 'gone' ? 'gone' : 'the index was too large'})`)
   if (result.damaged > 0) context.output.out(`removed ${result.damaged} damaged entries`)
   if (result.slots > 0) context.output.out(`removed ${result.slots} leftovers of interrupted commands`)
   context.output.out(`${formatBytes(result.bytesBefore)} -> ${formatBytes(result.bytesAfter)}`)
@@ -93,6 +94,6 @@ async function gc(context: Context, args: Arguments, dir: string): Promise<numbe
 async function drop(context: Context, args: Arguments, dir: string, layers: readonly string[]): Promise<number> {
   const forgotten = await forget(dir, layers)
   if (args.flag('json') === true) context.output.out(JSON.stringify({ forgotten }, null, 2))
-  else context.output.out(forgotten.length === 0 ? 'there is no path index' : `forgotten: ${forgotten.join(', ')}`)
+  else context.output.out(forgotten.length === 0 ? 'there is no path index' : `forgotten: ${forgotten.map(printable).join(', ')}`)
   return exitCodes.ok
 }

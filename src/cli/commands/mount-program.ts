@@ -13,6 +13,7 @@ import { readRequest, type ProgramRequest } from '../../program/request.js'
 import { readWords } from '../../program/words.js'
 import { readPrivilege } from '../../stack/privilege.js'
 import { defineStack, type StackDefinition } from '../../stack/stack.js'
+import { printable } from '../../words.js'
 import type { Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { programHelp } from '../help.js'
@@ -30,7 +31,7 @@ export async function runMountProgram(context: Context, calledAs: string, argv: 
     return exitCodes.ok
   }
   const request = readRequest(words)
-  for (const remark of request.remarks) output.err(remark)
+  for (const remark of request.remarks) output.err(printable(remark))
   if (request.override !== 'none') {
     throw new UnionfsError('INVALID', 'xattr_permissions=1 and 2 cannot be had', { remedy: 'mount with xattr_permissions=0, on a filesystem that keeps owners itself' })
   }

@@ -1,11 +1,12 @@
 // seal - vouches for layers: keeps all they hold in the path index, and mounts believe it from then on.
 import { realpathSync, statSync } from 'node:fs'
 import { findCommand } from '../../config/options.js'
-import { messageOf, UnionfsError } from '../../errors.js'
+import { reasonOf, UnionfsError } from '../../errors.js'
 import { loadAddon } from '../../engine/addon.js'
 import { buildLayer, type BuildResult } from '../../index/build.js'
 import { indexLocation, noIndex } from '../../index/location.js'
 import { listMounts } from '../../mount/registry.js'
+import { printable, shellWord } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { interruptible } from '../interrupt.js'
@@ -30,7 +31,7 @@ async function requireStill(layers: readonly string[]): Promise<void> {
   for (const path of layers) {
     const { dev, ino } = statSync(path)
     const writer = live.find((mount) => mount.upperIdentity === `${dev}:${ino}`)
-    if (writer !== undefined) throw new UnionfsError('BUSY', `${path} is the upper of the union mounted at ${writer.mountpoint}`, { path, remedy: `unmount that first: unionfs umount ${writer.mountpoint}` })
+    if (writer !== undefined) throw new UnionfsError('BUSY', `${path} is the upper of the union mounted at ${writer.mountpoint}`, { path, remedy: `unmount that first: unionfs umount ${shellWord(writer.mountpoint)}` })
     const union = live.find((mount) => path === mount.mountpoint || path.startsWith(`${mount.mountpoint}/`))
     if (union !== undefined) throw new UnionfsError('BUSY', `${path} lies in the union mounted at ${union.mountpoint}`, { path, remedy: 'seal its layers' })
   }
@@ -38,7 +39,7 @@ async function requireStill(layers: readonly string[]): Promise<void> {
 
 export function requireIndex(args: Arguments, command: string): string {
   const dir = indexLocation(args.text('index'))
-  if (dir === undefined) throw usageError(`the path index is turned off (${noIndex})`, findCommand(command))
+  if (dir === undefined) throw usageError(`there is no path index: it is turned off (${noIndex}), or there is no home directory for one; name a directory with --index`, findCommand(command))
   return dir
 }
 
@@ -48,8 +49,8 @@ export function report(context: Context, args: Arguments, results: readonly Buil
     return
   }
   for (const result of results) {
-    context.output.out(describe(result))
-    for (const unreadable of result.unreadable) context.output.err(`unionfs: warning: ${result.facts.path}/${unreadable}`)
+    context.output.out(printable(describe(result)))
+    for (const unreadable of result.unreadable) context.output.err(printable(`unionfs: warning: ${result.facts.path}/${unreadable}`))
   }
 }
 
@@ -82,7 +83,7 @@ export function resolveLayer(path: string): string {
   try {
     return realpathSync(path)
   } catch (error) {
-    throw new UnionfsError('IO', messageOf(error), { path, remedy: 'name a directory that exists', cause: error })
+    throw new UnionfsError('IO', `${path}: ${reasonOf(error)}`, { path, remedy: 'name a directory that exists', cause: error })
   }
 }
 

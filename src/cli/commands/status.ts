@@ -1,5 +1,5 @@
 // status - asks the daemons of live mounts how they are. The mounts themselves are not touched.
-import { messageOf, UnionfsError } from '../../errors.js'
+import { reasonOf, UnionfsError } from '../../errors.js'
 import { measureTree, type TreeSize } from '../../metrics/tree-size.js'
 import type { Snapshot } from '../../metrics/snapshot.js'
 import { ask } from '../../mount/control.js'
@@ -56,15 +56,17 @@ async function askOne(record: MountRecord, place: Place, withSizes: boolean): Pr
   try {
     const reply = await ask(record.socket, { op: 'status' }, replyTimeout)
     if (!reply.ok || reply.snapshot === undefined) return { state: 'silent', place, mountpoint, pid, reason: reply.ok ? 'an empty answer' : reply.message }
-    const upperSize = withSizes ? sizeOfUpper(reply.snapshot) : undefined
-    return { state: 'live', place, snapshot: reply.snapshot, ...(upperSize === undefined ? {} : { upperSize }) }
+    // A daemon that was started by an older version knows of no troubles.
+    const snapshot: Snapshot = { ...reply.snapshot, troubles: (reply.snapshot as Partial<Snapshot>).troubles ?? [] }
+    const upperSize = withSizes ? sizeOfUpper(snapshot) : undefined
+    return { state: 'live', place, snapshot, ...(upperSize === undefined ? {} : { upperSize }) }
   } catch (error) {
-    return { state: 'silent', place, mountpoint, pid, reason: reasonOf(error) }
+    return { state: 'silent', place, mountpoint, pid, reason: whySilent(error) }
   }
 }
 
-function reasonOf(error: unknown): string {
-  return messageOf(error instanceof UnionfsError && error.cause !== undefined ? error.cause : error)
+function whySilent(error: unknown): string {
+  return reasonOf(error instanceof UnionfsError && error.cause !== undefined ? error.cause : error)
 }
 
 // An upper below the mount point is hidden by the mount, and walking there would walk the mount.
