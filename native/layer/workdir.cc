@@ -50,7 +50,7 @@ Result<bool> isUncleanVolatile(int work) {
 
 }  // namespace
 
-Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const Layer& upper) {
+Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const Layer& upper, bool whiteoutFiles) {
   auto dir = std::unique_ptr<WorkDir>(new WorkDir);
   TRY_ASSIGN(dir->base_, sys::openPath(path, O_RDONLY | O_DIRECTORY));
   TRY_ASSIGN(const sys::Stat stat, sys::stat({dir->base_.get(), ""}));
@@ -64,7 +64,7 @@ Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const La
   }
   unsealUpper(dir->upperLock_.get(), upper);
   TRY(dir->sweep(dir->base_.get()));
-  TRY(dir->probe());
+  TRY(dir->probe(whiteoutFiles));
   return dir;
 }
 
@@ -108,7 +108,7 @@ void WorkDir::discard(const std::string& name) {
 
 // --- what the upper can do
 
-Status WorkDir::probe() {
+Status WorkDir::probe(bool whiteoutFiles) {
   const std::string name = newName();
   TRY(sys::mkdir(at(name), 0700));
   TRY_ASSIGN(const Fd dir, openDir(at(name)));
@@ -120,7 +120,7 @@ Status WorkDir::probe() {
   if (const auto temporary = sys::openTemporary(dir.get(), O_RDWR, 0600); temporary.ok()) {
     features_.tmpfile = sys::link({temporary->get(), ""}, {dir.get(), "t"}).ok();
   }
-  features_.whiteout = probeWhiteouts().ok() ? WhiteoutForm::device : WhiteoutForm::file;
+  features_.whiteout = !whiteoutFiles && probeWhiteouts().ok() ? WhiteoutForm::device : WhiteoutForm::file;
   return sys::removeAll(at(name));
 }
 

@@ -41,7 +41,8 @@ class WorkDir {
 
   // EBUSY: another mount holds the lock. EXDEV: not on the upper's mount. EUCLEAN: an unclean volatile mount lies here
   // (WORKDIR/work/incompat/volatile), whose upper may have lost data.
-  static Result<std::unique_ptr<WorkDir>> open(const std::string& path, const Layer& upper);
+  // `whiteoutFiles`: no devices, whatever the upper can.
+  static Result<std::unique_ptr<WorkDir>> open(const std::string& path, const Layer& upper, bool whiteoutFiles = false);
   // Takes the shared whiteout away: a mount that came to nothing leaves an empty work directory.
   ~WorkDir();
   WorkDir(const WorkDir&) = delete;
@@ -83,7 +84,7 @@ class WorkDir {
  private:
   WorkDir() = default;
   Status sweep(int base);
-  Status probe();
+  Status probe(bool whiteoutFiles);
   Status probeWhiteouts();
   Status makeSharedWhiteout();
   Status linkWhiteout(At target);

@@ -108,8 +108,8 @@ Status clearMarkers(OverlayState& state, const End& to) {
     TRY_ASSIGN(const Fd dir, sys::open(work.at(staged), O_RDONLY | O_DIRECTORY));
     TRY(marker::setOpaque(dir.get(), work.features().xattrs));
     TRY_ASSIGN(const FdRef old, dirFd(state, *to.inode, kUpperLayer));
-    TRY_ASSIGN(const Metadata metadata, readMetadata({old->get(), ""}, to.stat));
-    TRY(writeMetadata(metadata, {dir.get(), ""}));
+    TRY_ASSIGN(const Metadata metadata, readMetadata(state.stack->upper(), {old->get(), ""}, to.stat));
+    TRY(writeMetadata(state.overrides(), metadata, {dir.get(), ""}));
     return sys::rename(work.at(staged), to.at(), RENAME_EXCHANGE);
   };
   const auto built = build();
