@@ -208,16 +208,22 @@ Status WorkDir::removeDir(At target) {
   return success();
 }
 
+Status WorkDir::setOpaque(int dir) const {
+  TRY(marker::setOpaque(dir, features_.xattrs));
+  return features_.whiteout == WhiteoutForm::file ? marker::setOpaque(dir, marker::XattrSpace::none) : success();
+}
+
 // --- publishing
 
 Status WorkDir::publish(const std::string& staged, At target, UpperName was, bool isDir) {
   if (was == UpperName::whiteoutDevice && isDir) {
     TRY(sys::rename(at(staged), target, RENAME_EXCHANGE));
     discard(staged);
+    removeWhiteoutFile(target);
     return success();
   }
   TRY(sys::rename(at(staged), target));
-  if (was == UpperName::whiteoutFile) removeWhiteoutFile(target);
+  if (was != UpperName::absent) removeWhiteoutFile(target);
   return success();
 }
 
@@ -240,7 +246,11 @@ Status WorkDir::renameLeavingWhiteout(At from, At to, UpperName toWas, bool isDi
     return renamePlain(from, to, toWas, isDir);
   }
   // The whiteout that lies at the target is as good as a new one: swapping the two is one step.
-  if (toWas == UpperName::whiteoutDevice) return sys::rename(from, to, RENAME_EXCHANGE);
+  if (toWas == UpperName::whiteoutDevice) {
+    TRY(sys::rename(from, to, RENAME_EXCHANGE));
+    removeWhiteoutFile(to);
+    return success();
+  }
   TRY(sys::rename(from, to, RENAME_WHITEOUT));
   if (toWas == UpperName::whiteoutFile) removeWhiteoutFile(to);
   return success();
@@ -252,10 +262,11 @@ Status WorkDir::renamePlain(At from, At to, UpperName toWas, bool isDir) {
     // The whiteout now hides nothing at `from`. Left there it is harmless.
     const auto removed = sys::unlink(from);
     if (!removed.ok()) logLitter(from.name, removed.error());
+    removeWhiteoutFile(to);
     return success();
   }
   TRY(sys::rename(from, to));
-  if (toWas == UpperName::whiteoutFile) removeWhiteoutFile(to);
+  if (toWas == UpperName::whiteoutFile || toWas == UpperName::whiteoutDevice) removeWhiteoutFile(to);
   return success();
 }
 

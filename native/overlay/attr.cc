@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "layer/marker.h"
 #include "overlay/copy_up.h"
 #include "overlay/file_data.h"
 #include "overlay/hardlink.h"
@@ -194,6 +195,9 @@ Result<StatFs> Overlay::statfs(NodeId /*node*/) {
   out.bsize = fs.bsize;
   out.frsize = fs.frsize;
   out.namelen = fs.namelen;
+  // A longer name could be made and not be deleted.
+  const bool files = stack.writable() && stack.work().features().whiteout == WhiteoutForm::file;
+  if (files && out.namelen > marker::kWhiteoutPrefix.size()) out.namelen -= static_cast<uint32_t>(marker::kWhiteoutPrefix.size());
   return out;
 }
 

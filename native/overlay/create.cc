@@ -82,7 +82,7 @@ Status createStaged(OverlayState& state, const Caller& caller, At target, UpperN
     TRY(keepOwner(state, caller, node, target.dir, made));
     if (isDir && was != UpperName::absent) {
       TRY_ASSIGN(const Fd dir, sys::open(made, O_RDONLY | O_DIRECTORY));
-      TRY(marker::setOpaque(dir.get(), work.features().xattrs));
+      TRY(work.setOpaque(dir.get()));
     }
     TRY(sys::rename(made, work.at(staged), RENAME_NOREPLACE));
     return work.publish(staged, target, was, isDir);
