@@ -1,4 +1,5 @@
-// Unions over layers that keep owner, mode and type in xattrs (layer/override_stat.h).
+// Unions whose upper is written in another way than the filesystem would: owner, mode and type in xattrs (layer/override_stat.h),
+// whiteouts as files.
 #include <dirent.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -425,6 +426,20 @@ TEST("a file without a name gets its owner, too, and keeps it when it gets one")
   EXPECT_EQ(ownerAndMode(view.take(*made).attr), "1000:100 100644");
   EXPECT(overlay->link(kRoot, made->node, kRootNode, "f").ok());
   EXPECT_EQ(ownerAndMode(view.attr("f")), "1000:100 100644");
+}
+
+TEST("where whiteouts are files, the longest name that is promised is one that can be deleted") {
+  LayerFixture layers;
+  layers.lower("f = text").whiteoutFiles();
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  MergedView view(*overlay);
+  EXPECT_EQ(overlay->statfs(kRootNode)->namelen, 251U);
+  EXPECT(overlay->unlink(kRoot, kRootNode, "f").ok());
+  EXPECT_EQ(layers.dumpUpper(), ".wh.f = \n");
+  EXPECT(overlay->mkdir(kRoot, kRootNode, "f", 0755).ok());
+  EXPECT(view.list(view.node("f")).empty());
+  EXPECT_EQ(layers.dumpUpper(), testing::mayMakeMarkers() ? "f/ opaque\nf/.wh..wh..opq = \n" : "f/\nf/.wh..wh..opq = \n");
 }
 
 TEST("a symlink's owner is kept where the xattr can be set on symlinks; elsewhere its inode has it") {
