@@ -39,7 +39,6 @@ const char* xattrOf(OverrideKind kind) {
 
 // In layers of this kind, xattrs that are not the user's to set on disk lie under this prefix.
 constexpr std::string_view kHeldPrefix = "user.containers.override_";
-constexpr std::string_view kHeldStat = "stat";
 
 struct TypeWord {
   mode_t type;
@@ -184,19 +183,19 @@ mode_t Overrides::realMode(mode_t mode) const {
   return S_IFREG | (mode & kPermissions);
 }
 
+// Only what a user may have set under the name shows: neither the host's own labels nor names of another layer's form.
 std::optional<std::string> Overrides::visibleXattrName(std::string_view stored) const {
   if (kind_ != OverrideKind::containers) return marker::visibleXattrName(stored);
-  if (stored.starts_with(kHeldPrefix)) {
-    const auto held = stored.substr(kHeldPrefix.size());
-    return held == kHeldStat ? std::nullopt : std::optional<std::string>(held);
-  }
-  if (stored.starts_with("security.")) return std::nullopt;  // the host's
-  return marker::visibleXattrName(stored);
+  if (stored == xattrOf(kind_)) return std::nullopt;
+  const bool held = stored.starts_with(kHeldPrefix);
+  auto name = held ? std::optional<std::string>(stored.substr(kHeldPrefix.size())) : marker::visibleXattrName(stored);
+  return name && storedXattrName(*name) == stored ? std::move(name) : std::nullopt;
 }
 
 std::string Overrides::storedXattrName(std::string_view visible) const {
-  const bool held = visible.starts_with("security.") || visible.starts_with(kHeldPrefix);
-  if (kind_ != OverrideKind::containers || !held) return marker::storedXattrName(visible);
+  std::string stored = marker::storedXattrName(visible);
+  const bool held = visible.starts_with("security.") || visible.starts_with(kHeldPrefix) || stored != visible;
+  if (kind_ != OverrideKind::containers || !held) return stored;
   return std::string(kHeldPrefix).append(visible);
 }
 

@@ -184,6 +184,9 @@ TEST("the xattr is hidden, and in layers of containers so is what the host has o
     for (const Overrides& overrides : {containers, other, none})
       EXPECT_EQ(overrides.visibleXattrName(overrides.storedXattrName(name)).value_or("hidden"), name);
   }
+  EXPECT_EQ(containers.storedXattrName("trusted.overlay.opaque"), "user.containers.override_trusted.overlay.opaque");
+  EXPECT(!containers.visibleXattrName("trusted.overlay.overlay.opaque"));
+  EXPECT(!containers.visibleXattrName("user.containers.override_user.mine"));
   EXPECT_EQ(containers.storedXattrName("security.capability"), "user.containers.override_security.capability");
   EXPECT_EQ(other.storedXattrName("security.capability"), "security.capability");
   EXPECT_EQ(none.visibleXattrName(kContainers).value_or("hidden"), kContainers);

@@ -1,6 +1,5 @@
 // contract - what the native addon offers (native/binding). This file is the border: both sides follow it.
-import type { IoMode } from '../config/options.js'
-import type { OverrideMode } from '../program/request.js'
+import type { IoMode, OverrideMode } from '../config/options.js'
 
 export interface NativeAddon {
   readonly version: string

@@ -1,10 +1,9 @@
 // session - starts the engine for a stack and explains why it would not start.
 import { readFileSync } from 'node:fs'
-import type { IoMode } from '../config/options.js'
+import type { IoMode, OverrideMode } from '../config/options.js'
 import { UnionfsError } from '../errors.js'
 import type { Logger } from '../log/logger.js'
 import { forwardRecords } from '../log/native-bridge.js'
-import type { OverrideMode } from '../program/request.js'
 import { oldestKernel } from '../stack/kernel.js'
 import { onIdmappedMounts } from '../stack/layer.js'
 import type { StackDefinition } from '../stack/stack.js'
