@@ -300,3 +300,14 @@ t.test('with FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT set, deletions are files, and a
   }
   t.end()
 })
+
+t.test('xattr_permissions on an upper without extended attributes is refused, and leaves nothing mounted', { skip }, (t) => {
+  const stack = makeStack(t)
+  t.equal(run('mount', ['-t', 'ramfs', 'ramfs', stack.upper]).status, 0)
+  for (const name of ['u', 'w']) mkdirSync(join(stack.upper, name))
+  const ran = unionfs(['-o', `lowerdir=${stack.lowers},upperdir=${stack.upper}/u,workdir=${stack.upper}/w,xattr_permissions=2`, stack.mnt])
+  t.equal(ran.status, 1)
+  t.match(ran.stderr, /the upper cannot keep owners and modes in extended attributes \(EOPNOTSUPP\)/)
+  t.notOk(isMounted(stack.mnt))
+  t.end()
+})
