@@ -79,6 +79,7 @@ list of options is split at commas; quotes around a value, and a backslash befor
 colon in the name of a lower, \`\\ooo\` a byte in octal. An option nobody knows is told on stderr (\`unknown argument ignored: X\`) and otherwise nothing. Returns 0 when the mount
 can be used, 1 with a message when it cannot be made; never 2. -f serves in the foreground, -d or \`debug\` with a log on stderr besides. Under the name
 \`fuse-overlayfs\` the mount shows as \`fuse.fuse-overlayfs\`. As \`mount.*\`, -f makes no mount (mount(8)), -n, -s, -v, -t TYPE and -N NS say nothing.
+With \`FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT\` in the environment whiteouts are files (\`docs/FORMAT.md\`).
 
 `
 

@@ -101,6 +101,15 @@ class Fields {
     return IoMode::automatic;
   }
 
+  OverrideKind overrides(const char* name) {
+    const std::string word = text(name);
+    if (word == "none") return OverrideKind::none;
+    if (word == "privileged") return OverrideKind::privileged;
+    if (word == "containers") return OverrideKind::containers;
+    wrong(name, "none, privileged or containers");
+    return OverrideKind::none;
+  }
+
   // False with a TypeError pending when a field was wrong.
   [[nodiscard]] bool done() {
     if (problem_.empty()) return true;
@@ -174,6 +183,8 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
                             .groups = fields.ids("gidRanges", "squashGid", "overflowGid")};
   request.overlay.staticNlink = fields.flag("staticNlink");
   request.overlay.shortInos = fields.flag("shortInos");
+  request.stack.overrides = fields.overrides("override");
+  request.stack.whiteoutFiles = fields.flag("whiteoutFiles");
   request.overlay.fdBudget = fields.number("fdBudget");
   // Without passthrough no inode ever has a backing, so the remapping of such inodes costs nothing where it is not needed.
   request.recordBytes = fields.number("recordBytes");

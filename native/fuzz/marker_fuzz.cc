@@ -12,6 +12,7 @@
 #include <string>
 
 #include "layer/marker.h"
+#include "layer/override_stat.h"
 #include "sys/xattr.h"
 
 namespace unionfs {
@@ -54,6 +55,14 @@ void readXattrName(std::string_view name) {
     require(marker::storedXattrName(*visible) == name, "a stored name is not where it was");
 }
 
+void readOverride(std::string_view value) {
+  const auto stat = decodeOverride(value);
+  if (!stat) return;
+  require((stat->mode & ~07777U) == 0 && (stat->type & ~static_cast<mode_t>(S_IFMT)) == 0, "more than a mode and a type");
+  const auto again = decodeOverride(encodeOverride(*stat));
+  require(again && *again == *stat, "an owner is written otherwise than it was read");
+}
+
 void readOrigin(std::string_view value) {
   if (::fsetxattr(carrier(), kOrigin, value.data(), value.size(), 0) != 0) return;
   const auto handle = marker::readOrigin({carrier(), ""});
@@ -75,15 +84,17 @@ void readOpaque(std::string_view value) {
 }
 
 void run(uint8_t reader, std::string_view text) {
-  switch (reader % 4) {
+  switch (reader % 5) {
     case 0:
       return readName(text);
     case 1:
       return readXattrName(text);
     case 2:
       return readOrigin(text.substr(0, kLargestValue));
-    default:
+    case 3:
       return readOpaque(text.substr(0, kLargestValue));
+    default:
+      return readOverride(text);
   }
 }
 

@@ -19,6 +19,7 @@ Result<std::unique_ptr<Layer>> Layer::open(const std::string& path, bool isLower
     }
   }
   TRY_ASSIGN(layer->stat_, sys::stat({layer->root_.get(), ""}));
+  TRY_ASSIGN(layer->overrides_, Overrides::ofRoot(layer->root_.get(), layer->stat_.uid));
   layer->uuid_ = sys::filesystemUuid(layer->root_.get());
   return layer;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "layer/override_stat.h"
 #include "sys/fd.h"
 #include "sys/stat.h"
 
@@ -29,6 +30,9 @@ class Layer {
   // The mount the layer was reached through maps owners already (an idmapped mount): what it shows is what users see.
   [[nodiscard]] bool ownersAreMapped() const { return ownersAreMapped_; }
   void setOwnersMapped() { ownersAreMapped_ = true; }
+  // Where the layer keeps owners, modes and types.
+  [[nodiscard]] const Overrides& overrides() const { return overrides_; }
+  void setOverrides(OverrideKind kind) { overrides_ = Overrides(kind, stat_.uid); }
 
  private:
   Layer() = default;
@@ -36,6 +40,7 @@ class Layer {
   Fd root_;
   sys::Stat stat_;
   std::string uuid_;
+  Overrides overrides_;
   unsigned filesystem_ = 0;
   bool isClone_ = false;
   bool ownersAreMapped_ = false;

@@ -12,7 +12,8 @@ namespace unionfs::marker {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kPrivatePrefixes = {"trusted.overlay.", "user.overlay.", "user.fuseoverlayfs."};
+constexpr std::array<std::string_view, 4> kPrivatePrefixes = {"trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.",
+                                                              "security.fuseoverlayfs."};
 constexpr std::string_view kEscape = "overlay.";
 
 // struct ovl_fb, packed: version, magic, length, flags, handle type, filesystem uuid, handle bytes.

@@ -47,6 +47,20 @@ bool mayMountAt(const std::string& mountpoint, const Layer& lower, StackError& e
   return false;
 }
 
+// Marks an upper as one that keeps owners in xattrs. Its root shows what the first lower that keeps them so shows, else what
+// it is. What lies in it already, and has no xattr, stays what it is.
+Status beginOverrides(Layer& upper, OverrideKind kind, const std::vector<std::unique_ptr<Layer>>& layers) {
+  const Layer* model = &upper;
+  for (const auto& layer : layers) {
+    if (!layer->overrides()) continue;
+    model = layer.get();
+    break;
+  }
+  TRY_ASSIGN(const sys::Stat shown, model->overrides().stat({model->root(), ""}));
+  upper.setOverrides(kind);
+  return upper.overrides().write({upper.root(), ""}, shown);
+}
+
 }  // namespace
 
 std::shared_ptr<LayerStack> LayerStack::open(const StackOptions& options, StackError& error) {
@@ -67,7 +81,7 @@ std::shared_ptr<LayerStack> LayerStack::open(const StackOptions& options, StackE
     stack->layers_.push_back(nullptr);
   } else {
     if (!add(options.upper, false)) return nullptr;
-    auto work = WorkDir::open(options.workdir, *stack->layers_[kUpperLayer]);
+    auto work = WorkDir::open(options.workdir, *stack->layers_[kUpperLayer], options.whiteoutFiles);
     if (!work.ok()) {
       error = {options.workdir, workDirFailure(work.error()), work.error()};
       return nullptr;
@@ -78,6 +92,13 @@ std::shared_ptr<LayerStack> LayerStack::open(const StackOptions& options, StackE
     if (!add(options.lowers[i], true)) return nullptr;
     if (i < options.ownersMapped.size() && options.ownersMapped[i]) stack->layers_.back()->setOwnersMapped();
     if (!options.mountpoint.empty() && !mayMountAt(options.mountpoint, *stack->layers_.back(), error)) return nullptr;
+  }
+  if (stack->work_ && options.overrides != OverrideKind::none && !stack->upper().overrides()) {
+    const auto begun = beginOverrides(*stack->layers_[kUpperLayer], options.overrides, stack->layers_);
+    if (!begun.ok()) {
+      error = {options.upper, "the upper cannot keep owners and modes in extended attributes", begun.error()};
+      return nullptr;
+    }
   }
   stack->filesystems_ = static_cast<unsigned>(filesystems.size());
   return stack;

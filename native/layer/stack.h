@@ -19,11 +19,13 @@ using LayerIndex = uint16_t;
 inline constexpr LayerIndex kUpperLayer = 0;
 
 struct StackOptions {
-  std::vector<std::string> lowers;   // absolute, top first, 1 to 500
-  std::vector<bool> ownersMapped{};  // of each lower: it lies on an idmapped mount. Empty: of none
-  std::string upper;                 // empty: read-only
-  std::string workdir;               // empty exactly when upper is
-  std::string mountpoint = {};       // where the union will be mounted; empty: nowhere
+  std::vector<std::string> lowers;              // absolute, top first, 1 to 500
+  std::vector<bool> ownersMapped{};             // of each lower: it lies on an idmapped mount. Empty: of none
+  std::string upper;                            // empty: read-only
+  std::string workdir;                          // empty exactly when upper is
+  OverrideKind overrides = OverrideKind::none;  // how an upper keeps owners whose root does not say
+  bool whiteoutFiles = false;                   // whiteouts are files, also where they could be devices
+  std::string mountpoint = {};                  // where the union will be mounted; empty: nowhere
 };
 
 // Why a stack cannot be opened, for a person: the path concerned, what failed, the errno.

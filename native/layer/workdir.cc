@@ -50,7 +50,7 @@ Result<bool> isUncleanVolatile(int work) {
 
 }  // namespace
 
-Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const Layer& upper) {
+Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const Layer& upper, bool whiteoutFiles) {
   auto dir = std::unique_ptr<WorkDir>(new WorkDir);
   TRY_ASSIGN(dir->base_, sys::openPath(path, O_RDONLY | O_DIRECTORY));
   TRY_ASSIGN(const sys::Stat stat, sys::stat({dir->base_.get(), ""}));
@@ -64,7 +64,7 @@ Result<std::unique_ptr<WorkDir>> WorkDir::open(const std::string& path, const La
   }
   unsealUpper(dir->upperLock_.get(), upper);
   TRY(dir->sweep(dir->base_.get()));
-  TRY(dir->probe());
+  TRY(dir->probe(whiteoutFiles));
   return dir;
 }
 
@@ -108,7 +108,7 @@ void WorkDir::discard(const std::string& name) {
 
 // --- what the upper can do
 
-Status WorkDir::probe() {
+Status WorkDir::probe(bool whiteoutFiles) {
   const std::string name = newName();
   TRY(sys::mkdir(at(name), 0700));
   TRY_ASSIGN(const Fd dir, openDir(at(name)));
@@ -120,7 +120,7 @@ Status WorkDir::probe() {
   if (const auto temporary = sys::openTemporary(dir.get(), O_RDWR, 0600); temporary.ok()) {
     features_.tmpfile = sys::link({temporary->get(), ""}, {dir.get(), "t"}).ok();
   }
-  features_.whiteout = probeWhiteouts().ok() ? WhiteoutForm::device : WhiteoutForm::file;
+  features_.whiteout = !whiteoutFiles && probeWhiteouts().ok() ? WhiteoutForm::device : WhiteoutForm::file;
   if (features_.whiteout == WhiteoutForm::file) TRY(createWhiteoutFile({dir.get(), "w"}));
   return sys::removeAll(at(name));
 }
@@ -209,16 +209,22 @@ Status WorkDir::removeDir(At target) {
   return success();
 }
 
+Status WorkDir::setOpaque(int dir) const {
+  TRY(marker::setOpaque(dir, features_.xattrs));
+  return features_.whiteout == WhiteoutForm::file ? marker::setOpaque(dir, marker::XattrSpace::none) : success();
+}
+
 // --- publishing
 
 Status WorkDir::publish(const std::string& staged, At target, UpperName was, bool isDir) {
   if (was == UpperName::whiteoutDevice && isDir) {
     TRY(sys::rename(at(staged), target, RENAME_EXCHANGE));
     discard(staged);
+    removeWhiteoutFile(target);
     return success();
   }
   TRY(sys::rename(at(staged), target));
-  if (was == UpperName::whiteoutFile) removeWhiteoutFile(target);
+  if (was != UpperName::absent) removeWhiteoutFile(target);
   return success();
 }
 
@@ -241,7 +247,11 @@ Status WorkDir::renameLeavingWhiteout(At from, At to, UpperName toWas, bool isDi
     return renamePlain(from, to, toWas, isDir);
   }
   // The whiteout that lies at the target is as good as a new one: swapping the two is one step.
-  if (toWas == UpperName::whiteoutDevice) return sys::rename(from, to, RENAME_EXCHANGE);
+  if (toWas == UpperName::whiteoutDevice) {
+    TRY(sys::rename(from, to, RENAME_EXCHANGE));
+    removeWhiteoutFile(to);
+    return success();
+  }
   TRY(sys::rename(from, to, RENAME_WHITEOUT));
   if (toWas == UpperName::whiteoutFile) removeWhiteoutFile(to);
   return success();
@@ -253,10 +263,11 @@ Status WorkDir::renamePlain(At from, At to, UpperName toWas, bool isDir) {
     // The whiteout now hides nothing at `from`. Left there it is harmless.
     const auto removed = sys::unlink(from);
     if (!removed.ok()) logLitter(from.name, removed.error());
+    removeWhiteoutFile(to);
     return success();
   }
   TRY(sys::rename(from, to));
-  if (toWas == UpperName::whiteoutFile) removeWhiteoutFile(to);
+  if (toWas == UpperName::whiteoutFile || toWas == UpperName::whiteoutDevice) removeWhiteoutFile(to);
   return success();
 }
 

@@ -24,7 +24,7 @@ namespace unionfs {
 // What the upper itself says of a name.
 enum class UpperName {
   absent,          // nothing: a create goes straight in
-  whiteoutDevice,  // char 0:0: a create must replace it
+  whiteoutDevice,  // char 0:0: a create must replace it; another program may have left a `.wh.NAME` besides
   whiteoutFile,    // `.wh.NAME` beside it: a create must remove that afterwards
   present,         // a file or directory of the upper
 };
@@ -41,7 +41,8 @@ class WorkDir {
 
   // EBUSY: another mount holds the lock. EXDEV: not on the upper's mount. EUCLEAN: an unclean volatile mount lies here
   // (WORKDIR/work/incompat/volatile), whose upper may have lost data.
-  static Result<std::unique_ptr<WorkDir>> open(const std::string& path, const Layer& upper);
+  // `whiteoutFiles`: no devices, whatever the upper can.
+  static Result<std::unique_ptr<WorkDir>> open(const std::string& path, const Layer& upper, bool whiteoutFiles = false);
   // Takes the shared whiteout away: a mount that came to nothing leaves an empty work directory.
   ~WorkDir();
   WorkDir(const WorkDir&) = delete;
@@ -59,6 +60,10 @@ class WorkDir {
   [[nodiscard]] At at(const std::string& name) const { return {work_.get(), name.c_str()}; }
   // Removes a staged or displaced object, with all below it. A failure is logged: the next mount sweeps.
   void discard(const std::string& name);
+
+  // Marks a directory of the upper, or a staged one, as hiding what is below: with the xattr, and where whiteouts are files
+  // with the opaque file, too, as their readers know no xattrs.
+  Status setOpaque(int dir) const;
 
   // Publishes the staged object at `target`; `was` is what the upper says of the name now. Directories that replace
   // a whiteout must have been marked opaque by the caller.
@@ -83,7 +88,7 @@ class WorkDir {
  private:
   WorkDir() = default;
   Status sweep(int base);
-  Status probe();
+  Status probe(bool whiteoutFiles);
   Status probeWhiteouts();
   Status makeSharedWhiteout();
   Status linkWhiteout(At target);

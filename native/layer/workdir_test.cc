@@ -130,6 +130,48 @@ TEST("an unclean volatile mount is refused, a cleaned one is not") {
   EXPECT(bench.open().ok());
 }
 
+TEST("asked for whiteout files, a work directory makes no device, whatever the upper can") {
+  const Bench bench;
+  const auto upper = Layer::open(bench.upperPath().string(), false);
+  REQUIRE(upper.ok());
+  const auto work = WorkDir::open(bench.workPath().string(), **upper, true);
+  REQUIRE(work.ok());
+  EXPECT((*work)->features().whiteout == WhiteoutForm::file);
+  EXPECT((*work)->whiteoutAbsent({(*upper)->root(), "gone"}).ok());
+  EXPECT_EQ(testing::dumpTree(bench.upperPath()), ".wh.gone = \n");
+  EXPECT(fs::is_empty(bench.workPath() / "work"));
+}
+
+TEST("where whiteouts are files, an opaque directory says so by xattr and by file; elsewhere by xattr alone") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  for (const auto form : {WhiteoutForm::file, WhiteoutForm::device}) {
+    const Bench bench;
+    EXPECT(writeTree(bench.upperPath(), "d/"));
+    const auto work = bench.openWith(form);
+    REQUIRE(work);
+    const auto dir = sys::openPath((bench.upperPath() / "d").string(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(dir.ok());
+    EXPECT(work->setOpaque(dir->get()).ok());
+    EXPECT_EQ(testing::dumpTree(bench.upperPath()), form == WhiteoutForm::file ? "d/ opaque\nd/.wh..wh..opq = \n" : "d/ opaque\n");
+  }
+}
+
+TEST("what is created where another program left a whiteout device and a whiteout file takes both away") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  for (const bool isDir : {false, true}) {
+    const Bench bench;
+    EXPECT(writeTree(bench.upperPath(), "a whiteout\n.wh.a = \nb whiteout\n.wh.b = \nfrom/"));
+    const auto work = bench.openWith(WhiteoutForm::device);
+    REQUIRE(work);
+    const auto upper = sys::openPath(bench.upperPath().string(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(upper.ok());
+    EXPECT(writeTree(bench.workPath() / "work", isDir ? "new/" : "new = text"));
+    EXPECT(work->publish("new", {upper->get(), "a"}, UpperName::whiteoutDevice, isDir).ok());
+    EXPECT(work->renamePlain({upper->get(), "from"}, {upper->get(), "b"}, UpperName::whiteoutDevice, true).ok());
+    EXPECT_EQ(testing::dumpTree(bench.upperPath()), isDir ? "a/\nb/\n" : "a = text\nb/\n");
+  }
+}
+
 TEST("names of staged objects are never given twice") {
   const Bench bench;
   const auto work = bench.open();

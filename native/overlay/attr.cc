@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "layer/marker.h"
 #include "overlay/copy_up.h"
 #include "overlay/file_data.h"
 #include "overlay/hardlink.h"
@@ -98,13 +99,40 @@ Status setTimes(const OverlayState& state, At at, const AttrChange& change) {
   return sys::utimens(at, sys::TimeSpecOrNow{true, {}}, sys::TimeSpecOrNow{true, {}});
 }
 
+// What chown(2) does besides. Linux: fs/open.c:chown_common(), fs/attr.c:setattr_should_drop_sgid().
+void dropSetids(sys::Stat& shown) {
+  if (shown.isDir()) return;
+  shown.mode &= ~static_cast<mode_t>(S_ISUID);
+  if ((shown.mode & S_IXGRP) != 0) shown.mode &= ~static_cast<mode_t>(S_ISGID);
+}
+
+// Owner and mode of a file whose layer keeps them in an xattr change in one step. Precondition: inode.timesMu held.
+Status changeKept(const Overrides& overrides, At at, const AttrChange& change) {
+  TRY_ASSIGN(sys::Stat shown, overrides.stat(at));
+  shown.uid = change.uid.value_or(shown.uid);
+  shown.gid = change.gid.value_or(shown.gid);
+  if (change.uid || change.gid) {
+    dropSetids(shown);
+    if (!shown.isDir()) TRY(dropCapability(overrides, at));
+  }
+  if (change.mode) shown.mode = (shown.mode & S_IFMT) | (*change.mode & 07777U);
+  return overrides.write(at, shown);
+}
+
+Status changeOwnerAndMode(const Overrides& overrides, At at, const AttrChange& change) {
+  if (!change.uid && !change.gid && !change.mode) return success();
+  if (overrides) return changeKept(overrides, at, change);
+  if (change.uid || change.gid) TRY(sys::chown(at, change.uid, change.gid));
+  return change.mode ? sys::chmod(at, *change.mode & 07777U) : success();
+}
+
 // Owner before mode, because chown clears setuid bits; times last, because everything changes them.
 Status applyChange(OverlayState& state, Inode& inode, const AttrChange& change) {
   std::unique_lock<SmallMutex> times;
-  if (state.kernelKeepsTimes && (change.atime || change.mtime)) times = std::unique_lock(inode.timesMu);
+  const Overrides& overrides = state.overrides();
+  if (overrides || (state.kernelKeepsTimes && (change.atime || change.mtime))) times = std::unique_lock(inode.timesMu);
   const auto apply = [&](At at) -> Status {
-    if (change.uid || change.gid) TRY(sys::chown(at, change.uid, change.gid));
-    if (change.mode) TRY(sys::chmod(at, *change.mode & 07777U));
+    TRY(changeOwnerAndMode(overrides, at, change));
     return change.atime || change.mtime ? setTimes(state, at, change) : success();
   };
   return withPlace(state, inode, [&](At at) { return state.noteUpper(apply(at), "setattr"); });
@@ -167,6 +195,9 @@ Result<StatFs> Overlay::statfs(NodeId /*node*/) {
   out.bsize = fs.bsize;
   out.frsize = fs.frsize;
   out.namelen = fs.namelen;
+  // A longer name could be made and not be deleted.
+  const bool files = stack.writable() && stack.work().features().whiteout == WhiteoutForm::file;
+  if (files && out.namelen > marker::kWhiteoutPrefix.size()) out.namelen -= static_cast<uint32_t>(marker::kWhiteoutPrefix.size());
   return out;
 }
 

@@ -40,8 +40,9 @@ struct Description {
 // Linux: fs/overlayfs/copy_up.c:ovl_copy_up_one().
 Result<Description> describe(const OverlayState& state, At lower, LayerIndex layer) {
   Description description;
-  TRY_ASSIGN(const sys::Stat stat, sys::stat(lower));
-  TRY_ASSIGN(description.metadata, readMetadata(lower, stat));
+  const Layer& from = state.stack->layer(layer);
+  TRY_ASSIGN(const sys::Stat stat, from.overrides().stat(lower));
+  TRY_ASSIGN(description.metadata, readMetadata(from, lower, stat));
   if (const Owners* owners = ownersToStore(state, layer)) storeOwners(description.metadata, *owners);
   description.layer = layer;
   if (!stat.isDir() && stat.nlink > 1) return description;
@@ -60,7 +61,7 @@ Status markOrigin(OverlayState& state, const Description& source, At copy) {
 
 Status applyDescription(OverlayState& state, const Description& source, At copy) {
   TRY(markOrigin(state, source, copy));
-  return writeMetadata(source.metadata, copy);
+  return writeMetadata(state.overrides(), source.metadata, copy);
 }
 
 struct Parent {
@@ -263,7 +264,8 @@ Result<Staged> stageSpecial(OverlayState& state, const Source& source) {
   const At at = work.at(staged.name);
   const auto make = [&]() -> Status {
     const sys::Stat& stat = source.stat();
-    const Status created = S_ISLNK(stat.mode) ? sys::symlink(source.target, at) : sys::mknod(at, stat.mode & (S_IFMT | 0777U), stat.rdev);
+    const mode_t real = state.overrides().realMode(stat.mode & (S_IFMT | 0777U));
+    const Status created = S_ISLNK(stat.mode) ? sys::symlink(source.target, at) : sys::mknod(at, real, stat.rdev);
     TRY(state.noteUpper(created, kCopyUp));
     TRY(state.noteUpper(applyDescription(state, source.description, at), kCopyUp));
     TRY_ASSIGN(staged.file, sys::open(at, O_PATH));
@@ -438,7 +440,7 @@ Status copyUpRemovedDir(OverlayState& state, Inode& dir) {
   TRY(state.noteUpper(sys::mkdir(state.work().at(staged), 0700), kCopyUpOfDir));
   const auto fill = [&]() -> Result<Fd> {
     TRY_ASSIGN(Fd made, sys::open(state.work().at(staged), O_RDONLY | O_DIRECTORY));
-    TRY(state.noteUpper(writeMetadata(source.metadata, {made.get(), ""}), kCopyUpOfDir));
+    TRY(state.noteUpper(writeMetadata(state.overrides(), source.metadata, {made.get(), ""}), kCopyUpOfDir));
     return made;
   };
   auto made = fill();

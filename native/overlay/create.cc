@@ -24,12 +24,34 @@ constexpr const char* kDefaultAcl = "system.posix_acl_default";
 // Makes the new object at a place, as the caller.
 using Maker = std::function<Status(At)>;
 
+// Where owners are kept in xattrs the object is the daemon's.
 Status makeAs(const OverlayState& state, const Caller& asking, const Maker& maker, At at) {
   const Caller caller = state.options.owners.store(asking);
-  TRY(sys::actAs(caller.uid, caller.gid, caller.umask));
+  if (state.overrides())
+    sys::actAsSelf(caller.umask);
+  else
+    TRY(sys::actAs(caller.uid, caller.gid, caller.umask));
   const auto made = maker(at);
   sys::actAsSelf();
   return made;
+}
+
+// Gives a new object the owner and mode it would have got from the filesystem. `parent` is its directory in the upper.
+// Linux: fs/inode.c:inode_init_owner().
+Status keepOwner(const OverlayState& state, const Caller& asking, const NewNode& node, int parent, At made) {
+  const Overrides& overrides = state.overrides();
+  if (!overrides) return success();
+  const Caller caller = state.options.owners.store(asking);
+  TRY_ASSIGN(const sys::Stat above, overrides.stat({parent, ""}));
+  TRY_ASSIGN(sys::Stat shown, sys::stat(made));
+  const bool inherits = (above.mode & S_ISGID) != 0;
+  shown.uid = caller.uid;
+  shown.gid = inherits ? above.gid : caller.gid;
+  // The umask, or a default ACL, has been at work on the permissions.
+  shown.mode = (node.mode & (S_IFMT | S_ISUID | S_ISGID | S_ISVTX)) | (shown.mode & 0777U);
+  if (inherits && S_ISDIR(node.mode)) shown.mode |= S_ISGID;
+  shown.rdev = node.rdev;
+  return overrides.write(made, shown);
 }
 
 // A directory in the work directory from which a new object inherits what it would from `parent`: group and setgid
@@ -46,8 +68,10 @@ Status imitateParent(OverlayState& state, const std::string& stage, int parent) 
   return acl.failsWith(ENODATA) || meansUnsupported(acl.error()) ? success() : Status(acl.error());
 }
 
-// Creating where a whiteout lies: the object is made whole in the work directory and takes the whiteout's place.
-Status createOverWhiteout(OverlayState& state, const Caller& caller, At target, UpperName was, bool isDir, const Maker& maker) {
+// What cannot be made in one step is made whole in the work directory: an object where a whiteout lies, whose place it takes,
+// and one whose owner is kept in an xattr.
+Status createStaged(OverlayState& state, const Caller& caller, At target, UpperName was, const NewNode& node, const Maker& maker) {
+  const bool isDir = S_ISDIR(node.mode);
   WorkDir& work = state.work();
   const std::string stage = work.newName(), staged = work.newName();
   const auto build = [&]() -> Status {
@@ -55,9 +79,10 @@ Status createOverWhiteout(OverlayState& state, const Caller& caller, At target, 
     TRY_ASSIGN(const Fd stageDir, sys::open(work.at(stage), O_RDONLY | O_DIRECTORY));
     const At made{stageDir.get(), "new"};
     TRY(makeAs(state, caller, maker, made));
-    if (isDir) {
+    TRY(keepOwner(state, caller, node, target.dir, made));
+    if (isDir && was != UpperName::absent) {
       TRY_ASSIGN(const Fd dir, sys::open(made, O_RDONLY | O_DIRECTORY));
-      TRY(marker::setOpaque(dir.get(), work.features().xattrs));
+      TRY(work.setOpaque(dir.get()));
     }
     TRY(sys::rename(made, work.at(staged), RENAME_NOREPLACE));
     return work.publish(staged, target, was, isDir);
@@ -78,7 +103,7 @@ Resolution freshResolution(const sys::Stat& stat) {
 
 // The one gate through which names come into being, but for link and rename.
 // Linux: fs/overlayfs/dir.c:ovl_create_or_link(), ovl_create_over_whiteout().
-Result<Entry> createOnce(OverlayState& state, const Caller& caller, const InodeRef& dir, const CName& name, bool isDir,
+Result<Entry> createOnce(OverlayState& state, const Caller& caller, const InodeRef& dir, const CName& name, const NewNode& node,
                          const Maker& maker) {
   const TreeLock tree(state.renameMu);
   TRY(copyUpDir(state, *dir));
@@ -89,23 +114,23 @@ Result<Entry> createOnce(OverlayState& state, const Caller& caller, const InodeR
   if (view.found) return Errno(EEXIST);
   TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
   const At target{upper->get(), name.c_str()};
-  if (view.upper == UpperName::absent) {
+  if (view.upper == UpperName::absent && !state.overrides()) {
     TRY(state.noteUpper(makeAs(state, caller, maker, target), "create"));
   } else {
-    TRY(state.noteUpper(createOverWhiteout(state, caller, target, view.upper, isDir, maker), "create"));
+    TRY(state.noteUpper(createStaged(state, caller, target, view.upper, node, maker), "create"));
   }
-  TRY_ASSIGN(const sys::Stat stat, sys::stat(target));
+  TRY_ASSIGN(const sys::Stat stat, state.overrides().stat(target));
   const bool hidesLower = view.upper != UpperName::absent;
   indexPresent(state, *dir, name.view(), stat.mode, stat.ino, hidesLower);
   return entryFor(state, *dir, name, freshResolution(stat));
 }
 
-Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId parent, Name rawName, bool isDir, const Maker& maker) {
+Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId parent, Name rawName, const NewNode& node, const Maker& maker) {
   TRY(state.requireWritable());
   TRY(checkNewName(rawName));
   TRY_ASSIGN(const InodeRef dir, state.findDir(parent));
   TRY_ASSIGN(const CName name, CName::of(rawName));
-  return state.retryWhenFull([&] { return createOnce(state, caller, dir, name, isDir, maker); });
+  return state.retryWhenFull([&] { return createOnce(state, caller, dir, name, node, maker); });
 }
 
 }  // namespace
@@ -113,15 +138,18 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
 Result<Entry> Overlay::mknod(const Caller& caller, NodeId parent, Name name, NewNode node) {
   // A user's 0:0 device would be a deletion. Linux: fs/overlayfs/dir.c:ovl_mknod().
   if (S_ISCHR(node.mode) && node.rdev == makedev(0, 0)) return Errno(EPERM);
-  return createNode(*state_, caller, parent, name, false, [&node](At at) { return sys::mknod(at, node.mode, node.rdev); });
+  return createNode(*state_, caller, parent, name, node,
+                    [this, &node](At at) { return sys::mknod(at, state_->overrides().realMode(node.mode), node.rdev); });
 }
 
 Result<Entry> Overlay::mkdir(const Caller& caller, NodeId parent, Name name, mode_t mode) {
-  return createNode(*state_, caller, parent, name, true, [mode](At at) { return sys::mkdir(at, mode & 07777U); });
+  return createNode(*state_, caller, parent, name, {.mode = S_IFDIR | (mode & 07777U)},
+                    [mode](At at) { return sys::mkdir(at, mode & 07777U); });
 }
 
 Result<Entry> Overlay::symlink(const Caller& caller, NodeId parent, Name name, std::string_view target) {
-  return createNode(*state_, caller, parent, name, false, [target](At at) { return sys::symlink(std::string(target), at); });
+  return createNode(*state_, caller, parent, name, {.mode = S_IFLNK | 0777U},
+                    [target](At at) { return sys::symlink(std::string(target), at); });
 }
 
 namespace {
@@ -138,7 +166,9 @@ Result<Entry> tmpfileOnce(OverlayState& state, const Caller& caller, const Inode
                              },
                              {upper->get(), "."}),
                       "O_TMPFILE"));
-  TRY_ASSIGN(const sys::Stat stat, sys::stat({file.get(), ""}));
+  const NewNode node{.mode = S_IFREG | (mode & 07777U)};
+  TRY(state.noteUpper(keepOwner(state, caller, node, upper->get(), {file.get(), ""}), "O_TMPFILE"));
+  TRY_ASSIGN(const sys::Stat stat, state.overrides().stat({file.get(), ""}));
   auto pin = std::make_shared<const Fd>(std::move(file));
   const auto made = state.table.findOrCreate(keyOf(kUpperLayer, stat), stat.mode, composeIno(state, kUpperLayer, stat.ino), kUpperLayer,
                                              [&](Inode& inode) {
@@ -195,7 +225,7 @@ Result<Entry> linkOnce(OverlayState& state, const InodeRef& inode, const InodeRe
   // The new name's directory must say that it holds a copy, or a later mount shows another inode number there.
   if (inode->ino != composeIno(state, kUpperLayer, inode->upperIno)) TRY(markImpure(state, *dir));
   TRY(state.noteUpper(linkInto(state, *inode, target, view.upper), "link"));
-  TRY_ASSIGN(const sys::Stat stat, sys::stat(target));
+  TRY_ASSIGN(const sys::Stat stat, state.overrides().stat(target));
   indexPresent(state, *dir, name.view(), stat.mode, stat.ino, view.upper != UpperName::absent);
   auto entry = entryFor(state, *dir, name, freshResolution(stat));
   unpin(state, *inode);

@@ -26,6 +26,7 @@ enum class Upper {
   full,           // nothing
   noWhiteouts,    // devices 0:0: `.wh.` files instead
   noTemporaries,  // O_TMPFILE: copies are staged under names
+  keepsOwners,    // nothing, but it keeps owners, modes and types in xattrs
 };
 
 // What the engine knows when the verb comes.
@@ -34,9 +35,11 @@ enum class Memory {
   warm,  // every directory was read: it asks its indexes
 };
 
-std::shared_ptr<LayerStack> openStack(const LayerFixture& layers) {
-  const StackOptions options{
-      .lowers = {layers.lowerPath().string()}, .upper = layers.upperPath().string(), .workdir = layers.workPath().string()};
+std::shared_ptr<LayerStack> openStack(const LayerFixture& layers, OverrideKind overrides = OverrideKind::none) {
+  const StackOptions options{.lowers = {layers.lowerPath().string()},
+                             .upper = layers.upperPath().string(),
+                             .workdir = layers.workPath().string(),
+                             .overrides = overrides};
   StackError error;
   return LayerStack::open(options, error);
 }
@@ -49,6 +52,7 @@ bool isOf(const WorkDir::Features& features, Upper kind) {
 // The stack of an upper of that kind: the probe that asks for the feature is denied. Which call that is, is found out.
 std::shared_ptr<LayerStack> openStack(const LayerFixture& layers, Upper kind) {
   if (kind == Upper::full) return openStack(layers);
+  if (kind == Upper::keepsOwners) return openStack(layers, OverrideKind::containers);
   constexpr uint64_t kProbes = 20;
   for (uint64_t at = 1; at <= kProbes; ++at) {
     fs::remove_all(layers.workPath() / "work");
@@ -242,6 +246,11 @@ TEST("a verb that is refused a call leaves before or after where whiteouts are f
   }
 }
 
+TEST("a verb that is refused a call leaves before or after where owners are kept in xattrs") {
+  if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
+  forEachVerb(Upper::keepsOwners, Memory::warm, [](const Case& at) { failingOnce(at, EPERM); });
+}
+
 TEST("a verb that meets a full disk leaves before or after, and can be repeated") {
   if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
   forEachVerb(Upper::noTemporaries, Memory::cold, [](const Case& at) { failingOnce(at, ENOSPC); });
@@ -258,7 +267,8 @@ TEST("a verb that finds no memory leaves before or after, holds no lock, and can
 
 TEST("a process that dies within a verb leaves before or after, and only what the next mount sweeps") {
   if (!testing::mayMakeMarkers()) SKIP(kNoMarkers);
-  for (const Upper kind : {Upper::full, Upper::noWhiteouts, Upper::noTemporaries}) forEachVerb(kind, Memory::cold, dyingOnce);
+  for (const Upper kind : {Upper::full, Upper::noWhiteouts, Upper::noTemporaries, Upper::keepsOwners})
+    forEachVerb(kind, Memory::cold, dyingOnce);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "sys/io.h"
 #include "sys/open.h"
 #include "sys/write_back.h"
+#include "sys/xattr.h"
 
 namespace unionfs {
 
@@ -35,6 +36,7 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
                if (stat.ino != inode->upperIno) return Errno(ENOENT);
                return opened;
              }));
+  if (writable && upper && state.overrides()) TRY(dropCapability(state.overrides(), {fd.get(), ""}));
   const bool appends = writable && sys::isAppendOnly(fd.get());
   CachedFd shared{std::make_shared<const Fd>(std::move(fd)), writable, appends};
   state.dataFds.put({inode->id, 0}, shared);
@@ -43,15 +45,29 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
   return shared;
 }
 
+// The capabilities of a file go with every change of its data or owner. Where they are kept under another name, no
+// filesystem does it.
+Status dropCapability(const Overrides& overrides, At at) {
+  const auto gone = sys::removeXattr(at, overrides.storedXattrName("security.capability").c_str());
+  return gone.failsWith(ENODATA) || gone.failsWith(EPERM) || gone.failsWith(EOPNOTSUPP) ? success() : gone;
+}
+
 // Noted also when nothing is left to do here: the layer may have taken the bits at the write already.
-Status killPrivileges(const OverlayState& state, const Inode& inode, int fd) {
+Status killPrivileges(const OverlayState& state, Inode& inode, int fd) {
   state.noteStale(inode);
-  TRY_ASSIGN(const sys::Stat stat, sys::stat({fd, ""}));
+  const Overrides& overrides = state.overrides();
+  std::unique_lock<SmallMutex> owner;
+  if (overrides) {
+    TRY(dropCapability(overrides, {fd, ""}));
+    owner = std::unique_lock(inode.timesMu);
+  }
+  TRY_ASSIGN(sys::Stat stat, overrides.stat({fd, ""}));
   mode_t drop = 0;
   if ((stat.mode & S_ISUID) != 0) drop |= S_ISUID;
   if ((stat.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) drop |= S_ISGID;
   if (drop == 0) return success();
-  return sys::chmod({fd, ""}, stat.mode & 07777U & ~drop);
+  stat.mode &= ~drop;
+  return overrides ? overrides.write({fd, ""}, stat) : sys::chmod({fd, ""}, stat.mode & 07777U);
 }
 
 Result<size_t> Overlay::read(NodeId node, std::span<std::byte> into, uint64_t offset) {
@@ -98,7 +114,7 @@ Result<size_t> writeToEnd(int fd, std::span<const std::byte> from, uint64_t offs
 }
 
 // FALLOCATE and COPY_FILE_RANGE do not say whether the caller may keep setuid bits: only root may.
-Status killPrivilegesOf(const Caller& caller, const OverlayState& state, const Inode& inode, int fd) {
+Status killPrivilegesOf(const Caller& caller, const OverlayState& state, Inode& inode, int fd) {
   return caller.uid == 0 ? success() : killPrivileges(state, inode, fd);
 }
 

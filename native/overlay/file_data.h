@@ -12,6 +12,8 @@ Result<FdRef> dataFd(OverlayState& state, const InodeRef& inode, bool writable);
 
 // Takes setuid, setgid (where the group may execute) and file capabilities away, as a write by one without CAP_FSETID
 // does. The kernel is told that the mode it knows may be no more. Linux: fs/inode.c:file_remove_privs().
-Status killPrivileges(const OverlayState& state, const Inode& inode, int fd);
+Status killPrivileges(const OverlayState& state, Inode& inode, int fd);
+// Precondition: the upper keeps owners in xattrs.
+Status dropCapability(const Overrides& overrides, At at);
 
 }  // namespace unionfs

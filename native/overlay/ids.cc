@@ -2,35 +2,20 @@
 
 #include <utility>
 
+#include "overlay/acl.h"
+
 namespace unionfs {
 
 namespace {
 
-// struct posix_acl_xattr_header and _entry (linux/posix_acl_xattr.h), little-endian: a version, then entries of tag,
-// permissions and id.
-constexpr size_t kAclHeader = 4;
-constexpr size_t kAclEntry = 8;
-constexpr size_t kAclId = 4;
-constexpr uint16_t kAclUser = 0x02, kAclGroup = 0x08;
-
-uint32_t readLittle(const char* at, size_t size) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < size; ++i) value |= static_cast<uint32_t>(static_cast<unsigned char>(at[i])) << (8 * i);
-  return value;
-}
-
-void writeLittle(char* at, uint32_t value) {
-  for (size_t i = 0; i < sizeof value; ++i) at[i] = static_cast<char>(value >> (8 * i));
-}
-
 // Puts the id that `translate` gives in the place of each named user or group.
 template <typename Translate>
 std::string translateAcl(std::string value, Translate&& translate) {
-  for (size_t at = kAclHeader; at + kAclEntry <= value.size(); at += kAclEntry) {
-    const uint32_t tag = readLittle(&value[at], 2);
-    if (tag != kAclUser && tag != kAclGroup) continue;
-    writeLittle(&value[at + kAclId], translate(tag == kAclUser, readLittle(&value[at + kAclId], 4)));
-  }
+  acl::forEachEntry(value, [&translate](uint16_t tag, char*, char* id) {
+    constexpr size_t kIdBytes = 4;
+    if (tag == acl::kUser || tag == acl::kGroup)
+      acl::writeLittle(id, translate(tag == acl::kUser, acl::readLittle(id, kIdBytes)), kIdBytes);
+  });
   return value;
 }
 
@@ -84,6 +69,6 @@ std::string Owners::storeAcl(std::string value) const {
   return translateAcl(std::move(value), [this](bool user, uint32_t id) { return (user ? users : groups).stored(id); });
 }
 
-bool namesOwners(std::string_view xattr) { return xattr == "system.posix_acl_access" || xattr == "system.posix_acl_default"; }
+bool namesOwners(std::string_view xattr) { return xattr == acl::kAccess || xattr == acl::kDefault; }
 
 }  // namespace unionfs

@@ -124,8 +124,10 @@ class Inode {
   // The kernel knows the file by two nodes (giveNewIdentity): what it remembers of one, the other changes.
   std::atomic<bool> hasTwin{false};
 
-  SmallMutex copyMu;   // held across a copy-up by the one copier
-  SmallMutex timesMu;  // held while data changes and while times are set, where the kernel keeps the times
+  SmallMutex copyMu;  // held across a copy-up by the one copier
+  // Held while data changes and while times are set, where the kernel keeps the times, and while an xattr that keeps owner and
+  // mode is read, changed and written.
+  SmallMutex timesMu;
 
   // Leaf lock of the fields below; no system call inside.
   SmallMutex mu;

@@ -24,7 +24,8 @@ uint8_t typeOfMode(mode_t mode) { return static_cast<uint8_t>((mode & S_IFMT) >>
 // Adds one real directory to the index being built.
 class LayerReader {
  public:
-  LayerReader(DirIndexBuilder& builder, int fd, bool xattrWhiteouts) : builder_(builder), fd_(fd), xattrWhiteouts_(xattrWhiteouts) {}
+  LayerReader(DirIndexBuilder& builder, const Overrides& overrides, int fd, bool xattrWhiteouts)
+      : builder_(builder), overrides_(overrides), fd_(fd), xattrWhiteouts_(xattrWhiteouts) {}
 
   void take(const sys::RawEntry& raw) {
     if (!status_.ok()) return;
@@ -42,9 +43,9 @@ class LayerReader {
       return success();
     }
     uint8_t type = raw.type;
-    if (type == DT_CHR || type == DT_UNKNOWN || (type == DT_REG && xattrWhiteouts_)) {
+    if (type == DT_CHR || type == DT_UNKNOWN || (type == DT_REG && (xattrWhiteouts_ || overrides_))) {
       const At at{fd_, raw.name.data()};
-      TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
+      TRY_ASSIGN(sys::Stat stat, sys::stat(at));
       bool isWhiteout = marker::isWhiteoutDevice(stat);
       if (!isWhiteout && xattrWhiteouts_) {
         TRY_ASSIGN(isWhiteout, marker::isXattrWhiteout(at, stat));
@@ -53,6 +54,8 @@ class LayerReader {
         builder_.addWhiteoutDevice(raw.name);
         return success();
       }
+      // Only an empty file may stand for something else.
+      if (stat.isRegular() && stat.size == 0) static_cast<void>(overrides_.apply(at, stat));  // a name is a name, also with a damaged xattr
       type = typeOfMode(stat.mode);
     }
     builder_.add(raw.name, type, raw.ino);
@@ -60,6 +63,7 @@ class LayerReader {
   }
 
   DirIndexBuilder& builder_;
+  const Overrides& overrides_;
   int fd_;
   bool xattrWhiteouts_;
   Status status_ = success();
@@ -82,7 +86,7 @@ Status loadIndex(OverlayState& state, Inode& dir) {
     TRY(fd);
     builder.beginLayer(layer, layer == kUpperLayer);
     const bool xattrWhiteouts = std::ranges::find(d.xattrWhiteoutIn, layer) != d.xattrWhiteoutIn.end();
-    LayerReader reader(builder, (*fd)->get(), xattrWhiteouts);
+    LayerReader reader(builder, state.stack->layer(layer).overrides(), (*fd)->get(), xattrWhiteouts);
     Learner learner(state, layer, (*fd)->get());
     const auto read = sys::readDir((*fd)->get(), [&](const sys::RawEntry& raw) {
       reader.take(raw);

@@ -124,6 +124,7 @@ std::string pathOf(Inode& dir, Name name) {
 }
 
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
+  if (state.keepsOwners) return withTop(state, inode, [](const Layer& layer, At at) { return layer.overrides().stat(at); });
   return withName(state, inode, [&inode](At at) -> Result<sys::Stat> {
     TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
     if (inode.inUpper() && !inode.isDir()) {

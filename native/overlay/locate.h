@@ -73,7 +73,18 @@ auto withPlace(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{
   });
 }
 
-// stat of the top real file; a name that meanwhile means another file is not taken for it.
+// Runs `use(Layer, At)` on the top real file, again when it was copied up meanwhile: in another layer names and owners may be
+// kept in another way.
+template <typename Use>
+auto withTop(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(std::declval<const Layer&>(), At{})) {
+  for (;;) {
+    const LayerIndex layer = inode.layer.load(std::memory_order_acquire);
+    auto result = withPlace(state, inode, [&](At at) { return use(state.stack->layer(layer), at); });
+    if (inode.layer.load(std::memory_order_acquire) == layer) return result;
+  }
+}
+
+// stat of the top real file as its layer shows it; a name that meanwhile means another file is not taken for it.
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode);
 
 // A directory of the union as a path from its root, which is empty; nullopt when it has no name any more. A directory that a

@@ -79,13 +79,22 @@ Status checkHasData(OverlayState& state, Inode& dir, LayerIndex layer, const sys
   return refuse(state, dir, layer, name, "refusing a file whose data lies in another layer (metacopy)");
 }
 
+// The same, with what the layer keeps elsewhere than in the inode.
+Result<LayerAnswer> askShown(const OverlayState& state, const Inode& dir, LayerIndex layer, int fd, const CName& name, bool isLast) {
+  TRY_ASSIGN(LayerAnswer answer, askLayer(dir, layer, fd, name, isLast));
+  if (answer.opinion == Opinion::file || answer.opinion == Opinion::dir) {
+    TRY(state.stack->layer(layer).overrides().apply({fd, name.c_str()}, answer.stat));
+  }
+  return answer;
+}
+
 // Asks the record of `dir` in `layer`, else the layer itself.
 Result<LayerAnswer> askRecordOrLayer(OverlayState& state, Inode& dir, LayerIndex layer, const CName& name, bool isLast) {
   LayerAnswer answer;
   const DirRecord* record = recordOf(state, dir, layer);
   if (record == nullptr) {
     TRY_ASSIGN(FdRef fd, dirFd(state, dir, layer));
-    TRY_ASSIGN(answer, askLayer(dir, layer, fd->get(), name, isLast));
+    TRY_ASSIGN(answer, askShown(state, dir, layer, fd->get(), name, isLast));
     answer.asked = std::move(fd);
     return answer;
   }
@@ -97,7 +106,7 @@ Result<LayerAnswer> askRecordOrLayer(OverlayState& state, Inode& dir, LayerIndex
     answer.opinion = answer.stat.isDir() ? Opinion::dir : Opinion::file;
   } else if (recalled.there) {
     TRY_ASSIGN(FdRef fd, dirFd(state, dir, layer));
-    TRY_ASSIGN(answer, askLayer(dir, layer, fd->get(), name, true));
+    TRY_ASSIGN(answer, askShown(state, dir, layer, fd->get(), name, true));
     answer.asked = std::move(fd);
   }
   answer.whiteoutFile = recalled.hidesBelow && !isLast;
@@ -205,7 +214,8 @@ std::optional<sys::Stat> recordedStat(OverlayState& state, Inode& dir, LayerInde
 // A directory the engine knows, with its top in a sealed layer, where nothing changes but by the engine: asking each layer
 // again would take long and find the same. Its layers do not change meanwhile, as that takes the lock of `dir`.
 std::optional<Resolution> knownDirectory(OverlayState& state, Inode& dir, const CName& name, const IndexEntry& entry) {
-  if (entry.top == kUpperLayer || !state.options.records || state.options.records->trust(entry.top) != LayerTrust::sealed) return std::nullopt;
+  if (entry.top == kUpperLayer || !state.options.records || state.options.records->trust(entry.top) != LayerTrust::sealed)
+    return std::nullopt;
   auto stat = recordedStat(state, dir, entry.top, name);
   if (!stat || !stat->isDir()) return std::nullopt;
   const InodeRef known = state.table.findByKey(keyOf(entry.top, *stat));
@@ -236,7 +246,7 @@ Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& nam
   auto stat = recordedStat(state, dir, entry->top, name);
   if (!stat) {
     TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
-    const auto asked = sys::stat({fd->get(), name.c_str()});
+    const auto asked = state.stack->layer(entry->top).overrides().stat({fd->get(), name.c_str()});
     if (!asked.ok()) return meansAbsent(asked.error()) ? Result<NameView>(NameView{}) : asked.error();
     TRY(checkHasData(state, dir, entry->top, *asked, fd->get(), name));
     stat = *asked;

@@ -1,8 +1,9 @@
 #include "overlay/metadata.h"
 
+#include <cstring>
 #include <string>
 
-#include "layer/marker.h"
+#include "overlay/acl.h"
 #include "sys/attr.h"
 #include "sys/xattr.h"
 
@@ -14,8 +15,10 @@ constexpr const char* kCapability = "security.capability";
 
 bool mustBeCopied(std::string_view name) { return name.starts_with("security.") || name.starts_with("system.posix_acl_"); }
 
-Status writeXattr(At to, const std::string& name, const std::string& value) {
-  const auto set = sys::setXattr(to, name.c_str(), value);
+Status writeXattr(const Overrides& overrides, At to, const std::string& name, const std::string& value) {
+  const std::string stored = overrides.storedXattrName(name);
+  const bool opened = overrides && name == acl::kAccess;
+  const auto set = sys::setXattr(to, stored.c_str(), opened ? acl::openToOwner(value) : value);
   if (!set.ok() && meansUnsupported(set.error()) && !mustBeCopied(name)) return success();
   return set;
 }
@@ -35,33 +38,39 @@ void storeOwners(Metadata& metadata, const Owners& owners) {
   }
 }
 
-Result<Metadata> readMetadata(At from, const sys::Stat& stat) {
+Result<Metadata> readMetadata(const Layer& layer, At from, const sys::Stat& stat) {
+  const Overrides& overrides = layer.overrides();
   Metadata metadata{stat, {}};
   TRY_ASSIGN(const std::string names, sys::listXattr(from));
   for (size_t begin = 0; begin < names.size();) {
-    std::string name(names.c_str() + begin);
-    begin += name.size() + 1;
-    if (!marker::visibleXattrName(name)) continue;
-    auto value = sys::getXattr(from, name.c_str());
+    const char* stored = names.c_str() + begin;
+    begin += std::strlen(stored) + 1;
+    auto name = overrides.visibleXattrName(stored);
+    if (!name) continue;
+    auto value = sys::getXattr(from, stored);
     if (value.failsWith(ENODATA)) continue;
     TRY(value);
-    metadata.xattrs.emplace_back(std::move(name), std::move(*value));
+    if (overrides && *name == acl::kAccess) *value = acl::withBits(std::move(*value), stat.mode);
+    metadata.xattrs.emplace_back(std::move(*name), std::move(*value));
   }
   return metadata;
 }
 
-Status writeMetadata(const Metadata& metadata, At to) {
+Status writeMetadata(const Overrides& overrides, const Metadata& metadata, At to) {
   const sys::Stat& stat = metadata.stat;
   const std::string* capability = nullptr;
-  TRY(sys::chown(to, stat.uid, stat.gid));
+  if (!overrides) TRY(sys::chown(to, stat.uid, stat.gid));
   for (const auto& [name, value] : metadata.xattrs) {
     if (name == kCapability)
       capability = &value;
     else
-      TRY(writeXattr(to, name, value));
+      TRY(writeXattr(overrides, to, name, value));
   }
-  if (!S_ISLNK(stat.mode)) TRY(sys::chmod(to, stat.mode & 07777U));
-  if (capability != nullptr) TRY(writeXattr(to, kCapability, *capability));
+  if (overrides)
+    TRY(overrides.write(to, stat));
+  else if (!S_ISLNK(stat.mode))
+    TRY(sys::chmod(to, stat.mode & 07777U));
+  if (capability != nullptr) TRY(writeXattr(overrides, to, kCapability, *capability));
   const sys::TimeSpecOrNow atime{false, stat.atime}, mtime{false, stat.mtime};
   return sys::utimens(to, atime, mtime);
 }

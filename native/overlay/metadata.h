@@ -14,17 +14,18 @@ namespace unionfs {
 // upper.
 struct Metadata {
   sys::Stat stat;
-  std::vector<std::pair<std::string, std::string>> xattrs;  // those a user of the union can see
+  std::vector<std::pair<std::string, std::string>> xattrs;  // those a user of the union can see, under the names he sees
 };
 
-// `stat` is of `from`.
-Result<Metadata> readMetadata(At from, const sys::Stat& stat);
+// Of `from` in `layer`; `stat` is what that shows of it.
+Result<Metadata> readMetadata(const Layer& layer, At from, const sys::Stat& stat);
 
 // Gives `to` owner, xattrs and ACLs, mode, capabilities, times, in the order in which none undoes another: chown clears
 // setuid bits and capabilities, an ACL changes the mode, everything changes times.
 // Linux: fs/overlayfs/copy_up.c:ovl_copy_up_metadata(), ovl_copy_xattr(). An xattr the upper's filesystem does not know
 // is left behind as there, but an ACL or a security label is not: EOPNOTSUPP.
-Status writeMetadata(const Metadata& metadata, At to);
+// In an upper that keeps owners in xattrs (`overrides`), owner and mode go there.
+Status writeMetadata(const Overrides& overrides, const Metadata& metadata, At to);
 
 // The owners a copy out of `layer` must be stored under; null when they are as `layer` shows them.
 const Owners* ownersToStore(const OverlayState& state, LayerIndex layer);

@@ -11,7 +11,8 @@
 //                           moves while a path is walked. No DirState::mu is held without it, so exclusive it stands
 //                           for all of them
 //       DirState::mu        parent before child; never two unrelated directories
-//         Inode::timesMu    held while data changes and while times are set, where the kernel keeps the times
+//         Inode::timesMu    held while data changes and while times are set, where the kernel keeps the times, and
+//                           while an xattr that keeps owner and mode is changed
 //           leaves          Inode::mu, inode-table, descriptor caches, listings: no system call inside except close;
 //                           WorkDir::whiteoutMutex_, which makes and links the shared whiteout inside
 // copyMu comes first because a copy is staged with no other lock held and published under its parent's: file data is

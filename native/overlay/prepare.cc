@@ -44,7 +44,8 @@ class Preparation {
 
   bool isSealed(const DirState& d) const {
     return std::ranges::all_of(d.layers, [this](LayerIndex layer) {
-      return layer == kUpperLayer || (state_.options.records->trust(layer) == LayerTrust::sealed && state_.options.records->complete(layer));
+      return layer == kUpperLayer ||
+             (state_.options.records->trust(layer) == LayerTrust::sealed && state_.options.records->complete(layer));
     });
   }
 

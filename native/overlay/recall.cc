@@ -67,6 +67,8 @@ std::optional<RecordedEntry> entryOf(OverlayState& state, Inode& inode, const Di
 
 const DirRecord* recordFor(OverlayState& state, LayerIndex layer, const sys::Stat& directory) {
   if (!state.options.records || layer == kUpperLayer) return nullptr;
+  // Records hold what inodes have.
+  if (state.stack->layer(layer).overrides()) return nullptr;
   const DirRecord* record = state.options.records->find(layer, directory.ino);
   if (record == nullptr || directory.dev != state.stack->layer(layer).rootStat().dev) return nullptr;
   if (record->head().partsElsewhere) return nullptr;
@@ -159,7 +161,7 @@ void replay(const DirRecord& record, DirIndexBuilder& builder) {
 
 Learner::Learner(OverlayState& state, LayerIndex layer, int fd) : state_(state), layer_(layer) {
   const auto& store = state.options.records;
-  if (!store || layer == kUpperLayer || !store->learning()) return;
+  if (!store || layer == kUpperLayer || !store->learning() || state.stack->layer(layer).overrides()) return;
   const auto stat = sys::stat({fd, ""});
   if (!stat.ok() || !store->claim(layer, stat->ino)) return;
   maker_.emplace(fd, state.stack->layer(layer).rootStat().dev, RecordMaker::Kind::plain);

@@ -57,7 +57,7 @@ Status coverLower(OverlayState& state, const End& moved, const End& place) {
   if (!moved.isDir() || !(place.lower || place.upper == UpperName::whiteoutDevice || place.upper == UpperName::whiteoutFile))
     return success();
   TRY_ASSIGN(const FdRef fd, dirFd(state, *moved.inode, kUpperLayer));
-  return marker::setOpaque(fd->get(), state.work().features().xattrs);
+  return state.work().setOpaque(fd->get());
 }
 
 Status carryImpure(OverlayState& state, const End& moved, const End& place) {
@@ -106,10 +106,11 @@ Status clearMarkers(OverlayState& state, const End& to) {
   TRY(sys::mkdir(work.at(staged), 0700));
   const auto build = [&]() -> Status {
     TRY_ASSIGN(const Fd dir, sys::open(work.at(staged), O_RDONLY | O_DIRECTORY));
+    // Not with a file: the directory must be empty to be replaced.
     TRY(marker::setOpaque(dir.get(), work.features().xattrs));
     TRY_ASSIGN(const FdRef old, dirFd(state, *to.inode, kUpperLayer));
-    TRY_ASSIGN(const Metadata metadata, readMetadata({old->get(), ""}, to.stat));
-    TRY(writeMetadata(metadata, {dir.get(), ""}));
+    TRY_ASSIGN(const Metadata metadata, readMetadata(state.stack->upper(), {old->get(), ""}, to.stat));
+    TRY(writeMetadata(state.overrides(), metadata, {dir.get(), ""}));
     return sys::rename(work.at(staged), to.at(), RENAME_EXCHANGE);
   };
   const auto built = build();

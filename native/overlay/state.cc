@@ -47,6 +47,8 @@ OverlayState::OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions op
       listings(opts.listingBytes),
       serial(nextSerial.fetch_add(1)),
       table([this](Inode& inode) { dropCached(*this, inode); }) {
+  for (LayerIndex layer = stack->firstIndex(); layer < stack->size(); ++layer)
+    keepsOwners |= static_cast<bool>(stack->layer(layer).overrides());
   canOpenByHandle = sys::hasCapability(CAP_DAC_READ_SEARCH) && sys::inInitialUserNamespace();
 }
 

@@ -86,6 +86,7 @@ struct OverlayState {
   bool acl = true;
   bool kernelKeepsTimes = false;  // constant while serving
   bool canOpenByHandle = false;
+  bool keepsOwners = false;  // some layer keeps owners in xattrs (layer/override_stat.h)
 
   std::mutex unsettledMu;
   // Guarded by unsettledMu; the two flags tell without the lock whether there is anything to look at.
@@ -105,6 +106,8 @@ struct OverlayState {
   InodeRef root;
 
   [[nodiscard]] WorkDir& work() const { return stack->work(); }
+  // Of the upper.
+  [[nodiscard]] const Overrides& overrides() const { return stack->upper().overrides(); }
 
   // EROFS without an upper, or after the upper failed.
   [[nodiscard]] Status requireWritable() const;

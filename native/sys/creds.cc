@@ -95,6 +95,15 @@ void actAsSelf() {
   creds.umask = 0;
 }
 
+void actAsSelf(mode_t umask) {
+  actAsSelf();
+  if (umask == 0) return;
+  ::umask(umask);
+  creds.umask = umask;
+}
+
+uid_t ownUid() { return ::geteuid(); }
+
 Status giveUpCapability(int capability) {
   CapabilitySets sets;
   if (!sets.load()) return Errno::last();

@@ -17,6 +17,11 @@ Status actAs(uid_t uid, gid_t gid, mode_t umask);
 
 // Back to the daemon's own ids, umask 0: for whiteouts, staging and copy-up.
 void actAsSelf();
+// The same with a umask: for what is created on behalf of a caller, but belongs to the daemon.
+void actAsSelf(mode_t umask);
+
+// The daemon's user.
+uid_t ownUid();
 
 // Takes `capability` (CAP_* number) from the calling thread, for good: actAs and actAsSelf do not bring it back.
 Status giveUpCapability(int capability);

@@ -202,6 +202,16 @@ LayerFixture& LayerFixture::readOnly() {
   return *this;
 }
 
+LayerFixture& LayerFixture::overrides(OverrideKind kind) {
+  overrides_ = kind;
+  return *this;
+}
+
+LayerFixture& LayerFixture::whiteoutFiles() {
+  whiteoutFiles_ = true;
+  return *this;
+}
+
 std::shared_ptr<RecordStore> LayerFixture::records(LayerTrust trust) const {
   auto store = std::make_shared<RecordStore>(lowers_ + 1);
   for (size_t i = 0; i < lowers_; ++i) {
@@ -232,6 +242,8 @@ std::shared_ptr<Overlay> LayerFixture::open(OverlayOptions options) {
   if (writable_) {
     stack.upper = upperPath().string();
     stack.workdir = workPath().string();
+    stack.overrides = overrides_;
+    stack.whiteoutFiles = whiteoutFiles_;
   }
   StackError error;
   auto layers = LayerStack::open(stack, error);

@@ -50,6 +50,9 @@ class LayerFixture {
   LayerFixture& lower(std::string_view tree);
   LayerFixture& upper(std::string_view tree);
   LayerFixture& readOnly();
+  // Of the stack: an upper whose root does not say how it keeps owners; whiteouts as files.
+  LayerFixture& overrides(OverrideKind kind);
+  LayerFixture& whiteoutFiles();
 
   // Records of all lowers as they are now, for OverlayOptions::records.
   [[nodiscard]] std::shared_ptr<RecordStore> records(LayerTrust trust) const;
@@ -70,6 +73,8 @@ class LayerFixture {
   TempDir temp_;
   size_t lowers_ = 0;
   bool writable_ = true;
+  OverrideKind overrides_ = OverrideKind::none;
+  bool whiteoutFiles_ = false;
 };
 
 // Whether the running user may make character devices 0:0 and trusted xattrs here.

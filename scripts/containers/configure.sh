@@ -23,6 +23,7 @@ runroot = "$base/r"
 CONF
 [ -z "$program" ] || echo "mount_program = \"$program\"" >>"$base/storage.conf"
 [ -z "${UNIONFS_MOUNTOPT:-}" ] || echo "mountopt = \"$UNIONFS_MOUNTOPT\"" >>"$base/storage.conf"
+[ -z "${UNIONFS_FORCE_MASK:-}" ] || echo "force_mask = \"$UNIONFS_FORCE_MASK\"" >>"$base/storage.conf"
 cat >"$base/containers.conf" <<CONF
 [containers]
 cgroups = "disabled"

@@ -28,6 +28,9 @@ export interface CommandRow {
 export const ioModes = ['auto', 'cached', 'passthrough'] as const
 export type IoMode = (typeof ioModes)[number]
 
+// Where owner, mode and type are kept: in the inode, or in an xattr (docs/FORMAT.md).
+export type OverrideMode = 'none' | 'privileged' | 'containers'
+
 // Who carries requests between the kernel and the engine.
 export const transportNames = ['kernel', 'fuse-native'] as const
 export type TransportName = (typeof transportNames)[number]

@@ -1,5 +1,5 @@
 // contract - what the native addon offers (native/binding). This file is the border: both sides follow it.
-import type { IoMode } from '../config/options.js'
+import type { IoMode, OverrideMode } from '../config/options.js'
 
 export interface NativeAddon {
   readonly version: string
@@ -110,6 +110,8 @@ export interface NativeMountOptions {
   readonly overflowGid: number
   readonly staticNlink: boolean
   readonly shortInos: boolean // cut to 32 bits
+  readonly override: OverrideMode // for an upper whose root does not say
+  readonly whiteoutFiles: boolean // whiteouts are files, also where they could be devices
   readonly maxThreads: number
   readonly fdBudget: number // descriptors the engine's caches may hold
   readonly recordBytes: number // memory for records of the path index; 0: none are used or learned

@@ -1,6 +1,6 @@
 // session - starts the engine for a stack and explains why it would not start.
 import { readFileSync } from 'node:fs'
-import type { IoMode } from '../config/options.js'
+import type { IoMode, OverrideMode } from '../config/options.js'
 import { UnionfsError } from '../errors.js'
 import type { Logger } from '../log/logger.js'
 import { forwardRecords } from '../log/native-bridge.js'
@@ -39,6 +39,8 @@ export interface ViewOptions {
   readonly squashGid?: number | undefined
   readonly staticNlink?: boolean
   readonly shortInos?: boolean
+  readonly override?: OverrideMode
+  readonly whiteoutFiles?: boolean
 }
 
 const descriptorsKeptFree = 256
@@ -75,7 +77,7 @@ function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: L
   }
 }
 
-function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOptions, 'source' | 'subtype' | 'exec' | 'marksVolatile' | 'writeback' | 'acl' | 'xattrs' | 'timeout' | 'uidRanges' | 'gidRanges' | 'ownersMapped' | 'squashUid' | 'squashGid' | 'overflowUid' | 'overflowGid' | 'staticNlink' | 'shortInos'> {
+function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOptions, 'source' | 'subtype' | 'exec' | 'marksVolatile' | 'writeback' | 'acl' | 'xattrs' | 'timeout' | 'uidRanges' | 'gidRanges' | 'ownersMapped' | 'squashUid' | 'squashGid' | 'overflowUid' | 'overflowGid' | 'staticNlink' | 'shortInos' | 'override' | 'whiteoutFiles'> {
   return {
     source: view.source ?? 'unionfs',
     subtype: view.subtype ?? 'unionfs',
@@ -95,6 +97,8 @@ function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOpti
     overflowGid: overflowId('gid'),
     staticNlink: view.staticNlink ?? false,
     shortInos: view.shortInos ?? false,
+    override: view.override ?? 'none',
+    whiteoutFiles: view.whiteoutFiles ?? false,
   }
 }
 

@@ -1,12 +1,10 @@
 // request - what a mount program was asked for: its options read by the table, checked, with their defaults.
+import type { OverrideMode } from '../config/options.js'
 import { UnionfsError } from '../errors.js'
 import { parseMapping, type IdRange } from './mapping.js'
 import { nameAndValue, splitLowers, unescapeValue } from './option-list.js'
 import { findProgramOption, type ProgramOption } from './table.js'
 import { usage, type ProgramWords } from './words.js'
-
-// Where owner, mode and type are kept instead of in the inode.
-export type OverrideMode = 'none' | 'privileged' | 'containers'
 
 export interface ProgramRequest {
   readonly lowers: readonly string[]

@@ -23,7 +23,7 @@ export const programOptions: readonly ProgramOption[] = [
   { names: ['squash_to_root'], type: 'flag', default: 'off', help: 'Everything shows as owned by 0:0; changes of owner do nothing.' },
   { names: ['squash_to_uid'], type: 'integer', default: 'off', help: 'Everything shows as owned by this user.' },
   { names: ['squash_to_gid'], type: 'integer', default: 'off', help: 'Everything shows as owned by this group.' },
-  { names: ['xattr_permissions'], type: 'choice', choices: ['0', '1', '2'], default: '0', help: 'Owner, mode and type are kept in an xattr: 1 security.fuseoverlayfs.override_stat, 2 user.containers.override_stat.' },
+  { names: ['xattr_permissions'], type: 'choice', choices: ['0', '1', '2'], default: '0', help: 'Owner, mode and type are kept in an xattr: 1 security.fuseoverlayfs.override_stat, 2 user.containers.override_stat. What the root of an upper says already counts.' },
   { names: ['timeout'], type: 'seconds', default: 'for ever', help: 'How long the kernel may remember names and attributes.' },
   { names: ['fsync', 'sync'], type: 'switch', default: '1', help: '0: fsync is not passed on.' },
   { names: ['volatile'], type: 'flag', default: 'off', help: 'The same as fsync=0.' },

@@ -28,6 +28,8 @@ const plainOptions: Omit<NativeMountOptions, 'lowers' | 'upper' | 'workdir' | 'm
   overflowGid: 65534,
   staticNlink: false,
   shortInos: false,
+  override: 'none',
+  whiteoutFiles: false,
   maxThreads: 4,
   fdBudget: 256,
   recordBytes: 0,

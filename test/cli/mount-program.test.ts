@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { command, daemonsOf, eventually, isMounted, isRoot, makeStack, mountsBelow, run, unionfs, type Stack } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
@@ -206,5 +206,108 @@ t.test('with timeout=0 a change of a layer shows at once', { skip }, (t) => {
   t.equal(statSync(join(stack.mnt, 'two')).mode & 0o777, 0o644)
   run('chmod', ['600', join(stack.dir, 'b/two')])
   t.equal(statSync(join(stack.mnt, 'two')).mode & 0o777, 0o600, basename(stack.mnt))
+  t.end()
+})
+
+// What a user sees of a tree, in lines.
+function shownTree(root: string): string[] {
+  const listed = run('sh', ['-c', "cd \"$1\" && find . -exec stat -c '%n %u:%g %a %F %t:%T' {} + | sort", 'sh', root])
+  return listed.stdout.trim().split('\n')
+}
+
+const otherProgram = ['/usr/bin', '/usr/local/bin'].map((dir) => join(dir, 'fuse-overlayfs')).find((path) => existsSync(path))
+const skipOther = skip || (otherProgram === undefined ? 'fuse-overlayfs is not installed (make test-deps)' : false)
+const overrideNames = { user: 'user.fuseoverlayfs.override_stat', containers: 'user.containers.override_stat', privileged: 'security.fuseoverlayfs.override_stat' } as const
+
+function mounted(t: Test, program: string, options: string, mnt: string, use: () => void): void {
+  const ran = run(program, ['-o', options, mnt])
+  t.equal(ran.status, 0, ran.stderr)
+  use()
+  t.equal(run('umount', [mnt]).status, 0)
+}
+
+function writeOwned(mnt: string, special: boolean): void {
+  const script = `set -e; cd "$1"; umask 022
+    echo a >new; chown 7:8 new; chmod 600 new; ln new new2
+    mkdir dir; chown 1:2 dir; chmod 1770 dir; echo b >dir/setuid; chown 3:4 dir/setuid; chmod 4711 dir/setuid
+    chown 9:9 one; chmod 640 both; rm two`
+  const specials = 'mknod char c 1 5; mknod block b 7 0; mkfifo pipe; chown 5:6 char pipe'
+  const ran = run('sh', ['-c', special ? `${script}\n${specials}` : script, 'sh', mnt])
+  if (ran.status !== 0) throw new Error(ran.stderr)
+}
+
+t.test('xattr_permissions=1 and 2: owners, modes and types live in xattrs, and nothing shows of it', { skip }, async (t) => {
+  for (const [mode, xattr] of [['1', overrideNames.privileged], ['2', overrideNames.containers]] as const) {
+    const stack = makeStack(t)
+    const options = optionsOf(stack, `,xattr_permissions=${mode}`)
+    let before: string[] = []
+    mounted(t, command, options, stack.mnt, () => {
+      writeOwned(stack.mnt, true)
+      before = shownTree(stack.mnt)
+      t.equal(run('getfattr', ['-R', '-d', '-m', '-', stack.mnt]).stdout, '')
+    })
+    t.match(before.join('\n'), /\.\/char 5:6 644 character special file 1:5\n/)
+    t.match(before.join('\n'), /\.\/dir\/setuid 3:4 4711 regular file/)
+    t.match(run('getfattr', ['-n', xattr, '--only-values', join(stack.upper, 'dir/setuid')]).stdout, /^3:4:4711$/)
+    t.match(run('getfattr', ['-n', xattr, '--only-values', join(stack.upper, 'char')]).stdout, /^5:6:0644:char-1-5$/)
+    const real = statSync(join(stack.upper, 'dir/setuid'))
+    t.same([real.uid, real.mode & 0o7777], [0, 0o711], 'on disk nothing is set-user-id, or anybody else\'s')
+    // Again, and as a lower: its root says how to read it.
+    t.ok(await eventually(() => daemonsOf(stack.dir).length === 0))
+    mounted(t, command, options, stack.mnt, () => { t.same(shownTree(stack.mnt), before) })
+    mounted(t, command, `lowerdir=${stack.upper}:${stack.lowers}`, stack.mnt, () => { t.same(shownTree(stack.mnt), before) })
+  }
+})
+
+t.test('fuse-overlayfs shows what was written here with owners in xattrs, and the other way round', { skip: skipOther }, async (t) => {
+  const other = otherProgram ?? ''
+  for (const [mode, xattr] of [['1', overrideNames.privileged], ['2', overrideNames.user]] as const) {
+    for (const [writer, reader] of [[command, other], [other, command]] as const) {
+      const stack = makeStack(t)
+      // The name an older fuse-overlayfs takes for 2; the upper's root decides.
+      for (const dir of ['upper', 'a', 'b']) t.equal(run('setfattr', ['-n', xattr, '-v', '0:0:755', join(stack.dir, dir)]).status, 0)
+      for (const file of ['a/both', 'a/one', 'b/both', 'b/two']) run('setfattr', ['-n', xattr, '-v', '5:6:644', join(stack.dir, file)])
+      const options = optionsOf(stack, `,xattr_permissions=${mode}`)
+      let before: string[] = []
+      mounted(t, writer, options, stack.mnt, () => {
+        writeOwned(stack.mnt, false)
+        before = shownTree(stack.mnt)
+      })
+      t.match(before.join('\n'), /\.\/one 9:9 644 /)
+      t.ok(await eventually(() => daemonsOf(stack.dir).length === 0))
+      mounted(t, reader, options, stack.mnt, () => { t.same(shownTree(stack.mnt), before, `${basename(writer)} to ${basename(reader)}, ${mode}`) })
+      t.ok(await eventually(() => daemonsOf(stack.dir).length === 0))
+      mounted(t, reader, `lowerdir=${stack.upper}:${stack.lowers}`, stack.mnt, () => { t.same(shownTree(stack.mnt), before, 'as a lower') })
+    }
+  }
+})
+
+t.test('with FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT set, deletions are files, and an opaque directory holds one', { skip }, (t) => {
+  const stack = makeStack(t)
+  mkdirSync(join(stack.dir, 'a/d'))
+  writeFileSync(join(stack.dir, 'a/d/x'), '')
+  const env = { ...process.env, FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT: '' }
+  const ran = unionfs(['-o', optionsOf(stack), stack.mnt], { env })
+  t.equal(ran.status, 0, ran.stderr)
+  run('sh', ['-c', 'cd "$1" && rm one && rm -r d && mkdir d && touch d/new && rm d/new', 'sh', stack.mnt])
+  t.same(readdirSync(stack.mnt).sort(), ['both', 'd', 'two'])
+  t.same(readdirSync(join(stack.mnt, 'd')), [])
+  t.same(readdirSync(stack.upper).sort(), ['.wh.one', 'd'])
+  t.same(readdirSync(join(stack.upper, 'd')), ['.wh..wh..opq'])
+  for (const name of ['.wh.x', '.wh..wh..opq']) {
+    t.throws(() => { writeFileSync(join(stack.mnt, name), '') }, { code: 'EINVAL' })
+    t.notOk(existsSync(join(stack.mnt, name)))
+  }
+  t.end()
+})
+
+t.test('xattr_permissions on an upper without extended attributes is refused, and leaves nothing mounted', { skip }, (t) => {
+  const stack = makeStack(t)
+  t.equal(run('mount', ['-t', 'ramfs', 'ramfs', stack.upper]).status, 0)
+  for (const name of ['u', 'w']) mkdirSync(join(stack.upper, name))
+  const ran = unionfs(['-o', `lowerdir=${stack.lowers},upperdir=${stack.upper}/u,workdir=${stack.upper}/w,xattr_permissions=2`, stack.mnt])
+  t.equal(ran.status, 1)
+  t.match(ran.stderr, /the upper cannot keep owners and modes in extended attributes \(EOPNOTSUPP\)/)
+  t.notOk(isMounted(stack.mnt))
   t.end()
 })

@@ -10,11 +10,12 @@ interface Row<T> {
   'unionfs-cached': T
   'unionfs-passthrough': T
   'unionfs-sealed': T
+  'unionfs-override': T
   'unionfs-fuse-native': T
 }
 
 function union<T>(why: string, plain: T, overlay: T, unionfs: T, passthrough: T = unionfs, fuseNative: T = unionfs): Row<T> {
-  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough, 'unionfs-sealed': unionfs, 'unionfs-fuse-native': fuseNative }
+  return { why, plain, overlay, 'unionfs-cached': unionfs, 'unionfs-passthrough': passthrough, 'unionfs-sealed': unionfs, 'unionfs-override': unionfs, 'unionfs-fuse-native': fuseNative }
 }
 
 export const DIFFERENCES = {

@@ -3,7 +3,7 @@
 // makeStack() lays literal layers out on a filesystem of its own and mounts them; the caller runs in a mount and pid
 // namespace of its own (sandbox.ts), so whatever is left behind ends with it.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mergeLayers } from './merge.js'
@@ -11,11 +11,11 @@ import { fuseNativeTransport } from '../../src/transport/fuse-native.js'
 import { abilities, lacks as transportLacks, type Ability as Carried, type Transport } from '../../src/transport/transport.js'
 import { dir, writeTree, type DirNode, type Tree } from './tree.js'
 
-export const KINDS = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-sealed', 'unionfs-fuse-native'] as const
+export const KINDS = ['plain', 'overlay', 'unionfs-cached', 'unionfs-passthrough', 'unionfs-sealed', 'unionfs-override', 'unionfs-fuse-native'] as const
 export type Kind = (typeof KINDS)[number]
 
 // What a subject may lack. A case names the ability it needs; the reason stands in `LACKS`.
-export type Ability = Carried | 'union' | 'aufs-markers' | 'xattr-whiteouts' | 'user-markers' | 'kept-hardlinks' | 'live-readers' | 'one-device' | 'foreign-upper-ino'
+export type Ability = Carried | 'union' | 'aufs-markers' | 'xattr-whiteouts' | 'user-markers' | 'kept-hardlinks' | 'live-readers' | 'one-device' | 'foreign-upper-ino' | 'plain-inodes'
 
 const LACKS: Record<Kind, Partial<Record<Ability, string>>> = {
   plain: { union: 'a plain directory has no layers' },
@@ -29,6 +29,7 @@ const LACKS: Record<Kind, Partial<Record<Ability, string>>> = {
   },
   'unionfs-cached': {},
   'unionfs-sealed': {},
+  'unionfs-override': { 'plain-inodes': 'owner, mode and type of what lies in the upper are in xattrs of it' },
   'unionfs-passthrough': { 'live-readers': 'a descriptor opened before copy-up is bound to the lower file in passthrough mode' },
   'unionfs-fuse-native': notCarriedBy(fuseNativeTransport),
 }
@@ -133,6 +134,7 @@ function unionStack(kind: Exclude<Kind, 'plain'>, base: string, layers: Layers, 
   if (options.upperSize !== undefined) mountTmpfs(writable, options.upperSize)
   for (const path of [union.upper, union.work, root]) mkdirSync(path, { recursive: true })
   writeTree(union.upper, layers.upper ?? dir())
+  if (kind === 'unionfs-override') keepOwnersInXattrs(union.upper)
   const stack: Stack = {
     kind,
     root,
@@ -142,6 +144,12 @@ function unionStack(kind: Exclude<Kind, 'plain'>, base: string, layers: Layers, 
   }
   stack.mount()
   return stack
+}
+
+// An upper whose root says so keeps owners, modes and types in xattrs (docs/FORMAT.md).
+function keepOwnersInXattrs(upper: string): void {
+  const { uid, gid, mode } = statSync(upper)
+  run('setfattr', ['-n', 'user.containers.override_stat', '-v', `${uid}:${gid}:${(mode & 0o7777).toString(8)}`, upper])
 }
 
 // Mounts existing layers with any union subject.

@@ -32,9 +32,6 @@ export async function runMountProgram(context: Context, calledAs: string, argv: 
   }
   const request = readRequest(words)
   for (const remark of request.remarks) output.err(printable(remark))
-  if (request.override !== 'none') {
-    throw new UnionfsError('INVALID', 'xattr_permissions=1 and 2 cannot be had', { remedy: 'mount with xattr_permissions=0, on a filesystem that keeps owners itself' })
-  }
   const stack = stackOf(request)
   checkFileHandles(request, stack)
   if (words.wants === 'nothing') return exitCodes.ok
@@ -90,6 +87,9 @@ function viewOf(request: ProgramRequest, calledAs: string): ViewOptions {
     squashGid: request.squashGid,
     staticNlink: request.staticNlink,
     shortInos: request.ino32,
+    override: request.override,
+    // Set, to whatever: callers know it by this name.
+    whiteoutFiles: process.env['FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT'] !== undefined,
   }
 }
 
