@@ -60,6 +60,8 @@ trap clean_up EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
+# What a mount learns of these layers is of no use to others.
+export UNIONFS_INDEX=$scratch/index
 # PID 1 of the namespace is a shell, so that daemons which lose their parent are reaped.
 unshare --mount --pid --fork --mount-proc --kill-child \
   bash -c '"$@"; exit $?' contained node "$script" --scratch "$scratch" "${pass[@]}" &
