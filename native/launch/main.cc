@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "launch/starter_pipe.h"
+#include "launch/words.h"
 
 namespace {
 
@@ -31,6 +32,7 @@ using unionfs::launch::kDaemonEnd;
 using unionfs::launch::kVariable;
 
 constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
 constexpr int kExitNoProgram = 127;
 
 volatile sig_atomic_t daemonPid = 0;
@@ -100,6 +102,17 @@ bool isBackgroundMount(int argc, char** argv) {
     if (argument == "-f" || argument == "--foreground" || argument == "-h" || argument == "--help") return false;
   }
   return true;
+}
+
+// What node would mangle is refused here, in the form's own exit status.
+void requireText(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (unionfs::launch::isUtf8(argv[i])) continue;
+    const bool verb = argc >= 2 && std::string_view(argv[1]) == "mount";
+    fail(!verb && isMountProgram(argc, argv) ? kExitFailure : kExitUsage,
+         "argument " + std::to_string(i) + " is not UTF-8: " + unionfs::launch::shownBytes(argv[i]) +
+             "; name files in UTF-8 only: rename it, or mount it elsewhere with mount --bind and name that");
+  }
 }
 
 void raiseDescriptorLimit() {
@@ -191,6 +204,7 @@ int startDaemon(const std::string& program, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 1) fail(kExitFailure, "started without a name");
+  requireText(argc, argv);
   const std::string program = findProgram();
   // Set only by the starter for its own child; one inherited from elsewhere would send our words into a stranger's pipe.
   ::unsetenv(kVariable);
