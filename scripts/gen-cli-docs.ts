@@ -60,6 +60,8 @@ exits with 1 and the remedy (\`kill -CONT PID\`), because the daemon, and its lo
 
 ## What the host must offer
 Linux 5.6 or newer with \`/dev/fuse\`. Some things need more: private clones of lowers 5.12, whiteout devices made without root 5.8, passthrough 6.9.
+A mount has its lowers' roots and a bounded number of other files open: with four threads 256 and one for each lower. Where the limit (\`ulimit -n\`, the hard
+one) is lower, the mount is refused with the number it needs; every command needs 40.
 \`unionfs doctor\` tries what can be tried, as the user who asks.
 `
 

@@ -34,6 +34,8 @@ using unionfs::launch::kVariable;
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 constexpr int kExitNoProgram = 127;
+// With fewer, node ends with a fault of its own. What a mount needs besides, the program counts (src/engine/descriptors.ts).
+constexpr rlim_t kLeastDescriptors = 40;
 
 volatile sig_atomic_t daemonPid = 0;
 
@@ -123,6 +125,14 @@ void raiseDescriptorLimit() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return;
 }
 
+void requireDescriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= kLeastDescriptors) return;
+  const std::string least = std::to_string(kLeastDescriptors);
+  fail(kExitFailure, "open files: at most " + std::to_string(limit.rlim_max) + " may be open at a time, and every command needs " + least +
+                         "; raise the limit: ulimit -n " + least + " (beyond the hard limit only root can)");
+}
+
 [[noreturn]] void becomeNode(const std::string& program, int argc, char** argv) {
   raiseDescriptorLimit();
   std::vector<char*> arguments;
@@ -205,6 +215,7 @@ int startDaemon(const std::string& program, int argc, char** argv) {
 int main(int argc, char** argv) {
   if (argc < 1) fail(kExitFailure, "started without a name");
   requireText(argc, argv);
+  requireDescriptors();
   const std::string program = findProgram();
   // Set only by the starter for its own child; one inherited from elsewhere would send our words into a stranger's pipe.
   ::unsetenv(kVariable);

@@ -1,6 +1,7 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
 import { statSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
+import { descriptorProblem } from '../engine/descriptors.js'
 import { recordBytes, type TransportName } from '../config/options.js'
 import { messageOf, ValidationError, type Problem } from '../errors.js'
 import { noMemory, startMemory, type MountMemory } from '../index/memory.js'
@@ -44,6 +45,9 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const addon = loadAddon()
   const troubles = new RecentTroubles()
   const logger = troubles.watch(given)
+  // What looks for other problems needs descriptors itself.
+  const tooFew = descriptorProblem(stack.lowers.length, options.threads)
+  if (tooFew !== undefined) throw new ValidationError([tooFew])
   const problems = [...rightsProblems(options), ...validateStack(stack, { probe: (path) => addon.probePath(path), live: await listMounts() })]
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
