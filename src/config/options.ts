@@ -53,7 +53,7 @@ const index: OptionRow = {
   type: 'path',
   metavar: 'DIR',
   default: '$UNIONFS_INDEX, else /var/cache/unionfs/index for root and ~/.cache/unionfs/index for others',
-  help: 'Where the path index lies, or the word none for no index.',
+  help: 'Where the path index lies, or the word none for no index. It must belong to the user and be closed to others; where it cannot be used, a mount warns and works without.',
 }
 
 const mountOptions: readonly OptionRow[] = [

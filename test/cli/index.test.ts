@@ -156,6 +156,58 @@ for (const [what, destroy] of Object.entries(breakages)) {
   })
 }
 
+// By what is at the path: the reason that is told.
+const unfit: Readonly<Record<string, readonly [make: (world: World) => string, says: string]>> = {
+  'a file': [({ index }) => (writeFileSync(index, ''), index), 'is not a directory'],
+  'something below a file': [({ index }) => (writeFileSync(index, ''), join(index, 'db')), 'cannot be read (ENOTDIR)'],
+  'files of somebody': [({ index }) => (mkdirSync(index), writeFileSync(join(index, 'thesis.txt'), ''), index), 'holds files that are no database of ours (thesis.txt)'],
+  'a directory others can write': [({ index }) => (mkdirSync(index), chmodSync(index, 0o777), index), 'can be written by others'],
+  'a directory on a read-only filesystem': [({ index }) => (mountReadOnly(index), index), 'cannot be written (EROFS)'],
+  'nothing, on a read-only filesystem': [({ index }) => (mountReadOnly(index), join(index, 'x/db')), 'cannot be made (EROFS)'],
+}
+
+function mountReadOnly(at: string): void {
+  mkdirSync(at)
+  run('mount', ['-t', 'tmpfs', '-o', 'ro,mode=755', 'tmpfs', at])
+}
+
+for (const [what, [make, says]] of Object.entries(unfit)) {
+  t.test(`with an --index that is ${what}, one warning tells the reason and the remedy, status too, and the mount works`, { skip }, (t) => {
+    const world = makeWorld(t)
+    const index = make(world)
+    const at = mountPoint(world, 'm')
+    const line = `the path index ${index} ${says}; nothing is remembered`
+    for (const [words, env] of [[['--index', index], {}], [[], { UNIONFS_INDEX: index }]] as const) {
+      const mounted = unionfs(['mount', world.spec, at, ...words, '--log', world.log], { env: { ...process.env, ...env } })
+      t.equal(mounted.status, 0)
+      t.equal(mounted.stderr, `unionfs: warning: the path index ${index}: ${says}; nothing is remembered; name another directory with --index, or --index none\n`)
+      t.equal(readFileSync(join(at, 'etc/conf'), 'utf8'), '0\n')
+      const { mounts } = JSON.parse(unionfs(['status', at, '--json']).stdout) as { mounts: { index: IndexStatus; troubles: { message: string; fields: object; times: number }[] }[] }
+      t.equal(mounts[0]?.index.state, 'unusable')
+      t.match(mounts[0]?.troubles, [{ message: 'without the path index', fields: { reason: line }, times: 1 }])
+      t.equal(mounts[0]?.troubles.length, 1)
+      t.equal(unionfs(['umount', at]).status, 0)
+    }
+    t.equal(logLines(world, 'without the path index').length, 2)
+    t.end()
+  })
+}
+
+t.test('a default place of the index that cannot be used is told by status only', { skip }, (t) => {
+  const world = makeWorld(t)
+  writeFileSync(world.index, '')
+  const at = mountPoint(world, 'm')
+  const { UNIONFS_INDEX: ignored, ...env } = process.env
+  t.ok(ignored)
+  // A read-only tmpfs hides the place, in a mount namespace of the test's own.
+  const script = 'mount -t tmpfs -o ro tmpfs /var/cache && "$0" mount "$1" "$2" && "$0" status "$2" && "$0" umount "$2"'
+  const result = run('unshare', ['-m', 'sh', '-c', script, command, world.spec, at], { env })
+  t.equal(result.status, 0)
+  t.equal(result.stderr, '')
+  t.match(result.stdout, /without the path index \(reason the path index \/var\/cache\/unionfs\/index cannot be made \(EROFS\); nothing is remembered\); name another directory/)
+  t.end()
+})
+
 t.test('drop removes a broken index, and a new one is made', { skip }, (t) => {
   const world = makeWorld(t)
   const words = ['--index', world.index]

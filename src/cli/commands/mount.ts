@@ -1,7 +1,7 @@
 // mount - stacks layers and serves them, from a daemon or in the foreground.
 import { resolve } from 'node:path'
 import { defaultThreads, findCommand, ioModes, logLevels, transportNames } from '../../config/options.js'
-import { indexLocation } from '../../index/location.js'
+import { indexLocation, isIndexNamed } from '../../index/location.js'
 import { createLogger } from '../../log/logger.js'
 import type { MountOptions } from '../../mount/mount.js'
 import { parseSpec } from '../../stack/parse-spec.js'
@@ -38,6 +38,7 @@ function stackOf(args: Arguments): StackDefinition {
 function mountOptions(args: Arguments): MountOptions {
   return {
     index: indexLocation(args.text('index')),
+    indexNamed: isIndexNamed(args.text('index')),
     transport: args.choice('transport', transportNames) ?? 'kernel',
     io: args.choice('io', ioModes) ?? 'auto',
     allowOther: args.flag('allow-other'),
