@@ -68,7 +68,7 @@ export function defaultWorkdir(upper: string): string {
 }
 
 // realpath as far as the path exists: of a missing last part, the directory is still resolved.
-function resolveOnce(cwd: string, path: string): string {
+export function resolveOnce(cwd: string, path: string): string {
   const absolute = resolve(cwd, path)
   try {
     return realpathSync(absolute)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { RecordStats } from '../../src/engine/contract.js'
-import { command, eventually, isRoot, run, scratch, unionfs } from './support.js'
+import { command, eventually, isRoot, run, scratch, unionfs, type Ran } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 // A directory that changed more recently is not recorded.
@@ -404,6 +404,43 @@ t.test('gc removes layers that are gone and keeps the size; drop forgets', { ski
   t.equal(layers(), 1)
   t.equal(unionfs(['index', 'drop', ...words]).status, 0)
   t.equal(layers(), 0)
+  t.end()
+})
+
+t.test('drop forgets a layer that is gone by the path it had, however it is written', (t) => {
+  const world = makeWorld(t)
+  const index = (...words: string[]): Ran => unionfs(['index', ...words, '--index', world.index], { cwd: world.dir })
+  const known = (): string[] => (JSON.parse(index('status', '--json').stdout) as { layers: { entry: { path: string } }[] }).layers.map(({ entry }) => entry.path)
+  const [a = '', b = '', c = ''] = world.lowers
+  symlinkSync('.', join(world.dir, 'way'))
+  t.equal(unionfs(['seal', a, b, c, '--index', world.index]).status, 0)
+  for (const lower of world.lowers) rmSync(lower, { recursive: true })
+  const unknown = index('drop', a, 'nope')
+  t.equal(unknown.status, 1)
+  t.equal(unknown.stderr, 'unionfs: nope is not in the path index; `unionfs index status` lists what is\n')
+  t.same(known(), [a, b, c], 'with one that is not known nothing is forgotten')
+  for (const [words, path] of [[`${a}/`, a], ['b', b], ['way/c', c]] as const) {
+    const dropped = index('drop', words)
+    t.equal(dropped.stderr, '')
+    t.equal(dropped.stdout, `forgotten: ${path}\n`)
+  }
+  t.same(known(), [])
+  t.end()
+})
+
+t.test('drop of a path forgets all that was recorded there, the directory that is there now and those before it', (t) => {
+  const world = makeWorld(t)
+  const [a = '', b = ''] = world.lowers
+  const words = ['--index', world.index]
+  for (let round = 0; round < 2; round++) {
+    rmSync(a, { recursive: true })
+    mkdirSync(a)
+    t.equal(unionfs(['seal', a, b, ...words]).status, 0)
+  }
+  const paths = (): string[] => (JSON.parse(unionfs(['index', 'status', '--json', ...words]).stdout) as { layers: { entry: { path: string } }[] }).layers.map(({ entry }) => entry.path)
+  t.same(paths(), [a, a, b])
+  t.equal(unionfs(['index', 'drop', a, ...words]).stdout, `forgotten: ${a}\n`)
+  t.same(paths(), [b])
   t.end()
 })
 
