@@ -62,7 +62,7 @@ const mountOptions: readonly OptionRow[] = [
     type: 'path',
     metavar: 'DIR',
     default: "UPPER's sibling .NAME.work",
-    help: 'Where changes are staged: a directory of its own on the same filesystem and mount as UPPER. Created when missing; swept at mount.',
+    help: 'Where changes are staged: a directory of its own on the same filesystem and mount as UPPER. Created when missing; swept at mount. Belongs to a mount with an UPPER.',
   },
   {
     name: 'io',
@@ -98,7 +98,7 @@ const mountOptions: readonly OptionRow[] = [
     name: 'volatile',
     type: 'flag',
     default: 'off',
-    help: 'Ignores fsync: fast. What was written may be lost when the machine crashes; the next mount then refuses the upper, as it does when only the daemon was killed.',
+    help: 'Ignores fsync: fast. Belongs to a mount with an UPPER. What was written may be lost when the machine crashes; the next mount then refuses the upper, as it does when only the daemon was killed.',
   },
   { name: 'dev', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Device files work on the mount. Only root outside of user namespaces can have that.' },
   { name: 'suid', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Set-user-id bits and file capabilities work on the mount. Ordinary users cannot have that.' },

@@ -24,6 +24,7 @@ const wrong: readonly [args: readonly string[], says: RegExp][] = [
   [['mount', '/a', '/b', '--log', '-f'], /--log needs a value/],
   [['mount', '/a', '/b', '--volatile=yes'], /--volatile takes no value/],
   [['mount', '/a', '/b', '--workdir', '/w'], /--workdir belongs to a mount with an UPPER/],
+  [['mount', '/a', '/b', '--volatile'], /--volatile belongs to a mount with an UPPER/],
   [['mount', '/a:', '/b'], /an empty layer name/],
   [['mount', '/a\\b', '/b'], /a backslash/],
   [['mount', Array.from({ length: 501 }, (_, i) => `/l${i}`).join(':'), '/b'], /501 lower layers are given; at most 500/],

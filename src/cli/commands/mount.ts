@@ -29,7 +29,8 @@ function stackOf(args: Arguments): StackDefinition {
   const lowers = parseSpec(spec)
   const workdir = args.text('workdir')
   if (third === undefined) {
-    if (workdir !== undefined) throw usageError('--workdir belongs to a mount with an UPPER', findCommand('mount'))
+    const ofTheUpper = workdir !== undefined ? '--workdir' : args.flag('volatile') === true ? '--volatile' : undefined
+    if (ofTheUpper !== undefined) throw usageError(`${ofTheUpper} belongs to a mount with an UPPER`, findCommand('mount'))
     return defineStack({ lowers, mountpoint: second })
   }
   return defineStack({ lowers, upper: second, workdir, mountpoint: third })
