@@ -5,10 +5,9 @@ import type { LayerFacts } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
 import { directoryFor, resolveOnce } from '../stack/stack.js'
 import { showsLife } from './building.js'
-import { decodeEntry } from './entry.js'
-import { hashing, layerKey, layerRange, placeOf } from './keys.js'
+import { hashing, layerKey, placeOf } from './keys.js'
 import { patience } from './patience.js'
-import { knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
+import { damagedEntries, knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
 import { dropIndex, withIndex, type IndexWindow } from './store.js'
 
 export interface GcResult {
@@ -87,11 +86,7 @@ async function removeLayer(window: IndexWindow, { place, entry }: KnownLayer): P
 
 // No layer is recognised by them, and the next record of the layer would replace them.
 async function removeUnreadable(window: IndexWindow): Promise<number> {
-  const hash = await hashing()
-  const unreadable: Buffer[] = []
-  for await (const chunk of window.entries(layerRange)) {
-    for (const [key, value] of chunk) if (decodeEntry(hash, value) === undefined) unreadable.push(key)
-  }
+  const unreadable = (await damagedEntries(window)).map(layerKey)
   if (unreadable.length > 0) await window.put([], unreadable)
   return unreadable.length
 }

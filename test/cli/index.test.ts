@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { RecordStats } from '../../src/engine/contract.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from '../../src/index/entry.js'
+import { hashing, layerRange } from '../../src/index/keys.js'
+import { withIndex } from '../../src/index/store.js'
 import { command, eventually, isRoot, run, scratch, unionfs, type Ran } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
@@ -365,6 +368,42 @@ t.test('verify finds what differs and says where; --contents finds rot that no t
   t.match(verify(world.lowers[2] ?? '').stdout, /^.*\/c \(sealed\)/)
   t.equal(verify(world.dir).status, 1)
   t.end()
+})
+
+// Changes the JSON of an entry behind the back of the index; with a right checksum or the old one.
+async function tamper(world: World, path: string, change: (entry: LayerEntry) => LayerEntry, rightChecksum: boolean): Promise<void> {
+  const hash = await hashing()
+  await withIndex(world.index, { write: true, patienceMilliseconds: 10_000 }, async (window) => {
+    for await (const chunk of window.entries(layerRange)) {
+      for (const [key, value] of chunk) {
+        const entry = decodeEntry(hash, value)
+        if (entry?.path !== path) continue
+        const made = encodeEntry(hash, change(entry))
+        await window.put([[key, rightChecksum ? made : Buffer.concat([value.subarray(0, 17), made.subarray(17)])]])
+      }
+    }
+  })
+}
+
+t.test('verify tells a seal that does not match: a damaged one, and one that was changed', { skip }, async (t) => {
+  const world = makeWorld(t)
+  const [a = '', b = '', c = ''] = world.lowers
+  const verify = (...words: string[]): Ran => unionfs(['index', 'verify', ...words, '--index', world.index])
+  const withSeal = (entry: LayerEntry, seal: object): LayerEntry => ({ ...entry, seal: { ...(entry.seal ?? { digest: '', mtime: '', ctime: '', at: '' }), ...seal } })
+  t.equal(unionfs(['seal', ...world.lowers, '--index', world.index]).status, 0)
+  t.equal(verify('--contents').status, 0)
+  await tamper(world, a, (entry) => withSeal(entry, { digest: '0'.repeat(32) }), true)
+  await tamper(world, b, (entry) => ({ ...entry, files: entry.files + 1 }), true)
+  t.match(verify('--contents', a), { status: 1, stdout: /a \(sealed\).*1 differences\n {2}the seal does not match: its digest is 0{32}, and that of the contents [0-9a-f]{32}\n$/ })
+  t.match(verify(b), { status: 1, stdout: /b \(sealed\).*\n {2}the seal does not match: it is of \d+ files in \d+ directories, and there are \d+ in \d+\n$/ })
+  await tamper(world, c, (entry) => withSeal(entry, { mtime: '1.0' }), true)
+  t.match(verify(c), { status: 1, stdout: /the root of this sealed layer has changed since it was sealed/ })
+  await tamper(world, c, (entry) => withSeal(entry, { mtime: '2.0' }), false)
+  for (const words of [[], [c]]) t.match(verify(...words), { status: 1, stdout: /\(damaged\)\n {2}its entry in the path index is damaged, so no seal of it holds: seal or build it again/ })
+  t.match(unionfs(['index', 'status', '--index', world.index]).stdout, /\n1 damaged entry: seal or build those layers again/)
+  t.equal(unionfs(['seal', ...world.lowers, '--index', world.index]).status, 0)
+  t.equal(verify('--contents').status, 0)
+  t.match(JSON.parse(unionfs(['index', 'status', '--json', '--index', world.index]).stdout), { damaged: 0 })
 })
 
 t.test('an interrupted seal leaves nothing half done, and an earlier seal as it was', { skip }, async (t) => {
