@@ -31,6 +31,9 @@ directory must belong to the user and be closed to others, or it is not used. Th
 mount table the filesystem type is \`fuse.unionfs\` and the source \`unionfs\`. Only LOWER is split at colons and has escapes; UPPER, MOUNTPOINT and
 \`--workdir\` are taken as they are: \`unionfs mount 'a\\:b' c:d /mnt\` has the lower \`a:b\` and the upper \`c:d\`. An empty argument is an error.
 
+Arguments are UTF-8. One that is not is refused with its bytes shown (status 2; as a mount program 1), and so is a path that leads, by a link or from the
+working directory, to a name that is not. Names inside the layers may be any bytes.
+
 MOUNTPOINT may be a directory that has files in it: they are hidden while the union is mounted, as with mount(8), and nothing is said about it.
 It may be one of the LOWERs, or lie in one where layers are taken as private clones (root, user namespaces): the union then takes the place of the layer, which is as it was after the unmount. \`/\` is refused,
 as are the upper, the work directory and what lies in them.
@@ -57,6 +60,8 @@ exits with 1 and the remedy (\`kill -CONT PID\`), because the daemon, and its lo
 
 ## What the host must offer
 Linux 5.6 or newer with \`/dev/fuse\`. Some things need more: private clones of lowers 5.12, whiteout devices made without root 5.8, passthrough 6.9.
+A mount has its lowers' roots and a bounded number of other files open: with four threads 256 and one for each lower. Where the limit (\`ulimit -n\`, the hard
+one) is lower, the mount is refused with the number it needs; every command needs 40.
 \`unionfs doctor\` tries what can be tried, as the user who asks.
 `
 

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "launch/starter_pipe.h"
+#include "launch/words.h"
 
 namespace {
 
@@ -31,7 +32,10 @@ using unionfs::launch::kDaemonEnd;
 using unionfs::launch::kVariable;
 
 constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
 constexpr int kExitNoProgram = 127;
+// With fewer, node ends with a fault of its own. What a mount needs besides, the program counts (src/engine/descriptors.ts).
+constexpr rlim_t kLeastDescriptors = 40;
 
 volatile sig_atomic_t daemonPid = 0;
 
@@ -102,12 +106,31 @@ bool isBackgroundMount(int argc, char** argv) {
   return true;
 }
 
+// What node would mangle is refused here, in the form's own exit status.
+void requireText(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (unionfs::launch::isUtf8(argv[i])) continue;
+    const bool verb = argc >= 2 && std::string_view(argv[1]) == "mount";
+    fail(!verb && isMountProgram(argc, argv) ? kExitFailure : kExitUsage,
+         "argument " + std::to_string(i) + " is not UTF-8: " + unionfs::launch::shownBytes(argv[i]) +
+             "; name files in UTF-8 only: rename it, or mount it elsewhere with mount --bind and name that");
+  }
+}
+
 void raiseDescriptorLimit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   // With the old limit the mount works, only its descriptor caches are smaller.
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+}
+
+void requireDescriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= kLeastDescriptors) return;
+  const std::string least = std::to_string(kLeastDescriptors);
+  fail(kExitFailure, "open files: at most " + std::to_string(limit.rlim_max) + " may be open at a time, and every command needs " + least +
+                         "; raise the limit: ulimit -n " + least + " (beyond the hard limit only root can)");
 }
 
 [[noreturn]] void becomeNode(const std::string& program, int argc, char** argv) {
@@ -191,6 +214,8 @@ int startDaemon(const std::string& program, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 1) fail(kExitFailure, "started without a name");
+  requireText(argc, argv);
+  requireDescriptors();
   const std::string program = findProgram();
   // Set only by the starter for its own child; one inherited from elsewhere would send our words into a stranger's pipe.
   ::unsetenv(kVariable);

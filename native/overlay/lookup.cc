@@ -113,7 +113,7 @@ Result<LayerAnswer> askRecordOrLayer(OverlayState& state, Inode& dir, LayerIndex
   return answer;
 }
 
-// Of a directory found in `layer`: from its record, else from itself, which is then left open in `found`.
+// Of a directory found in `layer`: from its record, else from itself, which is then left open in `found` if there is room.
 Result<marker::DirMarks> marksOf(OverlayState& state, Inode& parent, Resolution& found, LayerIndex layer, const sys::Stat& stat,
                                  const CName& name) {
   if (const DirRecord* record = recordFor(state, layer, stat)) {
@@ -130,7 +130,8 @@ Result<marker::DirMarks> marksOf(OverlayState& state, Inode& parent, Resolution&
   if (fd.failsWith(EACCES)) fd = sys::open(at, O_PATH | O_DIRECTORY);
   TRY(fd);
   TRY_ASSIGN(const marker::DirMarks marks, marker::readDirMarks(fd->get(), mayMerge));
-  found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
+  // No more than the cache has room for: a union of hundreds of layers must not take them all for one name.
+  if (found.opened.size() < state.options.fdBudget / 4) found.opened.emplace_back(layer, std::make_shared<const Fd>(std::move(*fd)));
   return marks;
 }
 

@@ -23,7 +23,7 @@ struct Resolution {
   bool impure = false;                      // the upper directory holds copies
   std::optional<sys::Stat> lowerStat;       // of a directory in the upper: in its topmost lower
   LayerIndex lowerTop = 0;
-  std::vector<std::pair<LayerIndex, FdRef>> opened;              // directories opened on the way
+  std::vector<std::pair<LayerIndex, FdRef>> opened;              // directories opened on the way, a bounded number
   std::vector<std::pair<LayerIndex, const DirRecord*>> records;  // of the layers whose record is found
 };
 

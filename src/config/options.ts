@@ -53,7 +53,7 @@ const index: OptionRow = {
   type: 'path',
   metavar: 'DIR',
   default: '$UNIONFS_INDEX, else /var/cache/unionfs/index for root and ~/.cache/unionfs/index for others',
-  help: 'Where the path index lies, or the word none for no index.',
+  help: 'Where the path index lies, or the word none for no index. It must belong to the user and be closed to others; where it cannot be used, a mount warns and works without.',
 }
 
 const mountOptions: readonly OptionRow[] = [
@@ -62,7 +62,7 @@ const mountOptions: readonly OptionRow[] = [
     type: 'path',
     metavar: 'DIR',
     default: "UPPER's sibling .NAME.work",
-    help: 'Where changes are staged: a directory of its own on the same filesystem and mount as UPPER. Created when missing; swept at mount.',
+    help: 'Where changes are staged: a directory of its own on the same filesystem and mount as UPPER. Created when missing; swept at mount. Belongs to a mount with an UPPER.',
   },
   {
     name: 'io',
@@ -98,7 +98,7 @@ const mountOptions: readonly OptionRow[] = [
     name: 'volatile',
     type: 'flag',
     default: 'off',
-    help: 'Ignores fsync: fast. What was written may be lost when the machine crashes; the next mount then refuses the upper, as it does when only the daemon was killed.',
+    help: 'Ignores fsync: fast. Belongs to a mount with an UPPER. What was written may be lost when the machine crashes; the next mount then refuses the upper, as it does when only the daemon was killed.',
   },
   { name: 'dev', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Device files work on the mount. Only root outside of user namespaces can have that.' },
   { name: 'suid', type: 'flag', negatable: true, default: 'on for root, off else', help: 'Set-user-id bits and file capabilities work on the mount. Ordinary users cannot have that.' },
@@ -195,7 +195,7 @@ export const commands: readonly CommandRow[] = [
     description:
       'The path index remembers what the directories of layers hold, from one mount to the next. It is a memory: without it every answer is the same. ' +
       'build reads layers whole now instead of at their first use; verify compares layers with what is recorded, prints every difference, and exits with 1 if there is one; ' +
-      'gc removes what belongs to layers that are gone, then those used longest ago until the size fits; drop forgets the layers, or everything.',
+      'gc removes what belongs to layers that are gone, then those used longest ago until the size fits; drop forgets the layers (one that is gone by the path it had), or everything.',
     options: [
       index,
       { name: 'contents', type: 'flag', default: 'off', help: 'verify: reads every file of sealed layers, too, and compares checksums.' },

@@ -9,6 +9,7 @@ import { onIdmappedMounts } from '../stack/layer.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { loadAddon } from './addon.js'
 import type { NativeError, NativeLogRecord, NativeMount, NativeMountOptions, NativePaths } from './contract.js'
+import { descriptorBudget } from './descriptors.js'
 import { explainDevice, fuseDeviceTrouble, type DeviceTrouble } from './fuse-device.js'
 
 export interface EngineOptions {
@@ -43,8 +44,6 @@ export interface ViewOptions {
   readonly whiteoutFiles?: boolean
 }
 
-const descriptorsKeptFree = 256
-
 export function startSession(stack: StackDefinition, options: EngineOptions, logger: Logger): Promise<NativeMount> {
   return explained(loadAddon().mount(nativeOptions(stack, options, logger), forwardTo(logger)))
 }
@@ -71,7 +70,7 @@ function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: L
     ...rightsOf(options),
     ...viewOf(options.view ?? {}, stack),
     maxThreads: options.threads,
-    fdBudget: descriptorBudget(),
+    fdBudget: descriptorBudget(stack.lowers.length, options.threads),
     recordBytes: options.recordBytes ?? 0,
     logLevel: logger.levelNumber,
   }
@@ -127,13 +126,6 @@ async function explained<T>(started: Promise<T>): Promise<T> {
 
 export function isNativeError(error: unknown): error is NativeError {
   return error instanceof Error && 'errno' in error && 'syscall' in error && 'detail' in error
-}
-
-// Half of what the process may open is left to files that programs hold open (and to everything else).
-function descriptorBudget(): number {
-  const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
-  const limit = soft === undefined ? 1024 : Number(soft)
-  return Math.max(64, Math.min(2048, Math.floor((limit - descriptorsKeptFree) / 2)))
 }
 
 // By what failed and how. The first row that fits is taken. An empty `call` means that the layers could not be opened;

@@ -7,7 +7,7 @@ import type { LayerFacts, NativeWalk, WalkedDirectory } from '../engine/contract
 import { UnionfsError } from '../errors.js'
 import { BuildingMark } from './building.js'
 import { decodeEntry, encodeEntry, type LayerEntry, type Seal } from './entry.js'
-import { buildingKey, digest128, hashing, layerKey, newSlot, placeOf, slotKey } from './keys.js'
+import { buildingKey, digestOfDirectories, hashing, layerKey, newSlot, placeOf, slotKey } from './keys.js'
 import { patience } from './patience.js'
 import { withIndex, type Put } from './store.js'
 
@@ -193,10 +193,7 @@ class Builder {
         remedy: 'seal it when nobody changes it, and unmount what is mounted inside',
       })
     }
-    this.#digests.sort(([a], [b]) => a.compare(b))
-    const hash = await hashing()
-    const digest = digest128(hash, Buffer.concat(this.#digests.flatMap(([each, sum]) => [each, Buffer.from([0]), sum])))
-    return { digest, mtime, ctime, at: new Date().toISOString() }
+    return { digest: digestOfDirectories(await hashing(), this.#digests), mtime, ctime, at: new Date().toISOString() }
   }
 
   async #finish(entry: LayerEntry): Promise<void> {

@@ -1,11 +1,13 @@
 // gc - removes from the path index what nobody can use any more, and then what was used longest ago.
+import { resolve } from 'node:path'
 import { loadAddon } from '../engine/addon.js'
+import type { LayerFacts } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
+import { directoryFor, resolveOnce } from '../stack/stack.js'
 import { showsLife } from './building.js'
-import { decodeEntry } from './entry.js'
-import { hashing, layerKey, layerRange, placeOf } from './keys.js'
+import { hashing, layerKey, placeOf } from './keys.js'
 import { patience } from './patience.js'
-import { knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
+import { damagedEntries, knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
 import { dropIndex, withIndex, type IndexWindow } from './store.js'
 
 export interface GcResult {
@@ -42,41 +44,49 @@ export async function collectGarbage(dir: string, maxBytes: number): Promise<GcR
   return { removed, slots, damaged, bytesBefore, bytesAfter: sizeOnDisk(dir) }
 }
 
-// Without paths: everything.
+// Without paths: everything. Of a path: the directory that is there, and whatever was recorded at that path before, for
+// a layer that is gone has no other name. One that is not known, and nothing is forgotten.
 export async function forget(dir: string, paths: readonly string[]): Promise<readonly string[]> {
   if (paths.length === 0) return (await dropIndex(dir)) ? [dir] : []
   return withIndex(dir, { write: true, patienceMilliseconds: patience }, async (window) => {
-    const forgotten: string[] = []
+    const known = await knownLayers(window)
+    const doomed = new Map<string, KnownLayer>()
     for (const path of paths) {
-      const layer = (await knownLayers(window)).find(({ entry }) => entry.path === path) ?? (await layerAt(window, path))
-      if (layer === undefined) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
-      await removeLayer(window, layer)
-      forgotten.push(path)
+      const found = await layersAt(known, path)
+      if (found.length === 0) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+      for (const layer of found) doomed.set(layer.place, layer)
     }
-    return forgotten
+    for (const layer of doomed.values()) await removeLayer(window, layer)
+    return [...new Set([...doomed.values()].map(({ entry }) => entry.path))]
   })
 }
 
-async function layerAt(window: IndexWindow, path: string): Promise<Pick<KnownLayer, 'place' | 'entry'> | undefined> {
-  const hash = await hashing()
-  const place = placeOf(hash, loadAddon().layerFacts(path))
-  const value = place === undefined ? undefined : await window.get(layerKey(place))
-  const entry = value === undefined ? undefined : decodeEntry(hash, value)
-  return place === undefined || entry === undefined ? undefined : { place, entry }
+async function layersAt(known: readonly KnownLayer[], given: string): Promise<KnownLayer[]> {
+  const cwd = directoryFor([given])
+  const names = new Set([resolve(cwd, given), resolveOnce(cwd, given)])
+  const place = await placeAt(given)
+  return known.filter((layer) => layer.place === place || names.has(layer.entry.path))
 }
 
-async function removeLayer(window: IndexWindow, { place, entry }: Pick<KnownLayer, 'place' | 'entry'>): Promise<void> {
+// Undefined when no directory is there, or it cannot be told from others.
+async function placeAt(path: string): Promise<string | undefined> {
+  let facts: LayerFacts
+  try {
+    facts = loadAddon().layerFacts(path)
+  } catch {
+    return undefined // whatever stands in the way: it can be named by the path it had
+  }
+  return placeOf(await hashing(), facts)
+}
+
+async function removeLayer(window: IndexWindow, { place, entry }: KnownLayer): Promise<void> {
   await window.put([], [layerKey(place)])
   await window.clearSlot(entry.slot)
 }
 
 // No layer is recognised by them, and the next record of the layer would replace them.
 async function removeUnreadable(window: IndexWindow): Promise<number> {
-  const hash = await hashing()
-  const unreadable: Buffer[] = []
-  for await (const chunk of window.entries(layerRange)) {
-    for (const [key, value] of chunk) if (decodeEntry(hash, value) === undefined) unreadable.push(key)
-  }
+  const unreadable = (await damagedEntries(window)).map(layerKey)
   if (unreadable.length > 0) await window.put([], unreadable)
   return unreadable.length
 }

@@ -22,6 +22,12 @@ export function digest128(hash: XXHashAPI, bytes: Uint8Array): string {
   return hex64(hash.h64Raw(bytes, 0n)) + hex64(hash.h64Raw(bytes, secondSeed))
 }
 
+// Of a sealed layer's content: every directory's path with the digest of what it holds.
+export function digestOfDirectories(hash: XXHashAPI, digests: readonly (readonly [path: Buffer, digest: Buffer])[]): string {
+  const sorted = [...digests].sort(([a], [b]) => a.compare(b))
+  return digest128(hash, Buffer.concat(sorted.flatMap(([path, digest]) => [path, Buffer.from([0]), digest])))
+}
+
 export function hex64(value: bigint): string {
   return value.toString(16).padStart(16, '0')
 }

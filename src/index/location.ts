@@ -1,12 +1,17 @@
 // location - where the path index lies: --index, else $UNIONFS_INDEX, else a cache directory of the user.
-import { lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { outerUid } from '../config/outer-uid.js'
-import { errnoOf } from '../errors.js'
+import { errnoOf, type Problem } from '../errors.js'
 
 // The word that means "no index".
 export const noIndex = 'none'
+
+// Whether somebody chose the place; the default ones need not be fit for every user.
+export function isIndexNamed(given: string | undefined, environment: NodeJS.ProcessEnv = process.env): boolean {
+  return (given ?? environment['UNIONFS_INDEX'] ?? '') !== ''
+}
 
 // Files LevelDB makes. A directory that holds anything else is somebody's, and is never written or removed.
 const levelFile = /^(CURRENT|LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(ldb|sst|log|dbtmp))$/
@@ -51,6 +56,29 @@ export function directoryState(dir: string): DirectoryState {
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? 'missing' : { unfit: `cannot be read (${errnoOf(error) ?? 'EIO'})` }
   }
+}
+
+// Of a directory in which no database can be, or be made. What is wrong with a database shows when it is opened.
+export function directoryProblem(dir: string): Problem | undefined {
+  const reason = whyUnusable(dir)
+  if (reason === undefined) return undefined
+  return { severity: 'warning', subject: `the path index ${dir}`, reason: `${reason}; nothing is remembered`, remedy: `name another directory with --index, or --index ${noIndex}` }
+}
+
+function whyUnusable(dir: string): string | undefined {
+  const state = directoryState(dir)
+  if (typeof state === 'object') return state.unfit
+  const place = state === 'missing' ? nearestThatExists(dir) : dir
+  try {
+    accessSync(place, constants.W_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    return `${state === 'missing' ? 'cannot be made' : 'cannot be written'} (${errnoOf(error) ?? 'EIO'})`
+  }
+}
+
+function nearestThatExists(dir: string): string {
+  return existsSync(dir) ? dir : nearestThatExists(dirname(dir))
 }
 
 export function makeDirectory(dir: string): void {

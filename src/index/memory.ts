@@ -17,6 +17,11 @@ export interface MountMemory {
 
 export const noMemory: MountMemory = { dir: undefined, state: () => 'off', finish: () => Promise.resolve() }
 
+// Of a directory that cannot be used, which the mount has told.
+export function unusableMemory(dir: string): MountMemory {
+  return { dir, state: () => 'unusable', finish: () => Promise.resolve() }
+}
+
 // Returns at once; never rejects.
 export function startMemory(native: NativeRecords, dir: string, logger: Logger): MountMemory {
   let state: MemoryState = 'loading'

@@ -21,6 +21,7 @@ export interface IndexStatus {
   readonly dir: string
   readonly bytes: number // on disk
   readonly layers: readonly (KnownLayer & { readonly bytes: number })[]
+  readonly damaged: number // entries of layers that cannot be read
 }
 
 export async function indexStatus(dir: string): Promise<IndexStatus> {
@@ -30,7 +31,7 @@ export async function indexStatus(dir: string): Promise<IndexStatus> {
       const bytes = (await window.slotSize('record', layer.entry.slot)) + (await window.slotSize('contents', layer.entry.slot))
       layers.push({ ...layer, bytes })
     }
-    return { dir, bytes: sizeOnDisk(dir), layers }
+    return { dir, bytes: sizeOnDisk(dir), layers, damaged: (await damagedEntries(window)).length }
   })
 }
 
@@ -46,6 +47,16 @@ export async function knownLayers(window: IndexWindow): Promise<KnownLayer[]> {
     }
   }
   return layers.sort((a, b) => (a.entry.path < b.entry.path ? -1 : 1))
+}
+
+// The place of each layer whose entry cannot be read: it is known no more, whatever was sealed.
+export async function damagedEntries(window: IndexWindow): Promise<string[]> {
+  const hash = await hashing()
+  const places: string[] = []
+  for await (const chunk of window.entries(layerRange)) {
+    for (const [key, value] of chunk) if (decodeEntry(hash, value) === undefined) places.push(placeInKey(key))
+  }
+  return places
 }
 
 async function stateOf(place: string, entry: LayerEntry): Promise<LayerState> {

@@ -3,13 +3,14 @@ import { loadAddon } from '../engine/addon.js'
 import type { NativeAddon, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
 import { patience } from './patience.js'
-import { hashing, pathInKey, placeOf, slotRange } from './keys.js'
-import { knownLayers, type KnownLayer } from './status.js'
+import type { LayerEntry } from './entry.js'
+import { digestOfDirectories, hashing, pathInKey, placeOf, slotRange } from './keys.js'
+import { damagedEntries, knownLayers, type KnownLayer } from './status.js'
 import { withIndex, type IndexWindow } from './store.js'
 
 export interface VerifiedLayer {
   readonly path: string
-  readonly state: KnownLayer['state']
+  readonly state: KnownLayer['state'] | 'damaged' // damaged: its entry cannot be read, so not even where it was
   readonly sealed: boolean
   readonly directories: number // compared
   readonly differences: readonly string[]
@@ -22,18 +23,27 @@ export interface VerifyOptions {
 
 // Of the layers given, or of all.
 export async function verifyIndex(dir: string, paths: readonly string[], options: VerifyOptions): Promise<VerifiedLayer[]> {
-  const known = await withIndex(dir, { write: false, patienceMilliseconds: patience }, knownLayers)
-  const wanted = paths.length === 0 ? known : await Promise.all(paths.map((path) => findLayer(known, path)))
+  const { known, damaged } = await withIndex(dir, { write: false, patienceMilliseconds: patience }, async (window) => ({
+    known: await knownLayers(window),
+    damaged: await damagedEntries(window),
+  }))
   const results: VerifiedLayer[] = []
-  for (const layer of wanted) results.push(await verifyLayer(dir, layer, options))
+  if (paths.length === 0) {
+    for (const layer of known) results.push(await verifyLayer(dir, layer, options))
+    return [...results, ...damaged.map((place) => damagedLayer(`layer ${place}`))]
+  }
+  for (const path of paths) {
+    const place = placeOf(await hashing(), loadAddon().layerFacts(path))
+    const layer = known.find((each) => each.place === place)
+    if (layer !== undefined) results.push(await verifyLayer(dir, layer, options))
+    else if (place !== undefined && damaged.includes(place)) results.push(damagedLayer(path))
+    else throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+  }
   return results
 }
 
-async function findLayer(known: readonly KnownLayer[], path: string): Promise<KnownLayer> {
-  const place = placeOf(await hashing(), loadAddon().layerFacts(path))
-  const found = known.find((layer) => layer.place === place)
-  if (found === undefined) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
-  return found
+function damagedLayer(path: string): VerifiedLayer {
+  return { path, state: 'damaged', sealed: false, directories: 0, differences: ['its entry in the path index is damaged, so no seal of it holds: seal or build it again'] }
 }
 
 interface Recorded {
@@ -55,9 +65,13 @@ async function verifyLayer(dir: string, layer: KnownLayer, options: VerifyOption
     walk.cancel()
   }
   options.signal?.addEventListener('abort', cancel)
+  const digests: [path: Buffer, digest: Buffer][] = []
+  let files = 0
   for (let batch = await walk.next(); batch.length > 0; batch = await walk.next()) {
     for (const walked of batch) {
       result.directories++
+      files += walked.files
+      if (walked.digest !== undefined) digests.push([walked.path, walked.digest])
       result.differences.push(...compareDirectory(addon, walked, recorded, entry.complete).map((difference) => place(walked.path, difference)))
     }
   }
@@ -65,7 +79,21 @@ async function verifyLayer(dir: string, layer: KnownLayer, options: VerifyOption
   if (options.signal?.aborted === true) throw new UnionfsError('INTERRUPTED', 'interrupted')
   for (const path of recorded.records.keys()) result.differences.push(place(Buffer.from(path, 'latin1'), '.: recorded, and no directory of the layer'))
   for (const path of recorded.contents.keys()) result.differences.push(place(Buffer.from(path, 'latin1'), '.: has checksums, and no record'))
+  // Where the layer differs from its records, it differs from the seal, too.
+  if (entry.seal !== undefined && result.differences.length === 0) {
+    result.differences.push(...compareSeal(entry, files, result.directories, contents ? digestOfDirectories(await hashing(), digests) : undefined))
+  }
   return result
+}
+
+// The layer is what the records say: then so is the seal, unless somebody changed that.
+function compareSeal(entry: LayerEntry, files: number, directories: number, digest: string | undefined): string[] {
+  const differences: string[] = []
+  if (entry.files !== files || entry.directories !== directories) {
+    differences.push(`the seal does not match: it is of ${entry.files} files in ${entry.directories} directories, and there are ${files} in ${directories}`)
+  }
+  if (digest !== undefined && entry.seal?.digest !== digest) differences.push(`the seal does not match: its digest is ${entry.seal?.digest ?? 'missing'}, and that of the contents ${digest}`)
+  return differences
 }
 
 async function load(window: IndexWindow, slot: string, contents: boolean): Promise<Recorded> {

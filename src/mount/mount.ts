@@ -1,9 +1,11 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
 import { statSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
+import { descriptorProblem } from '../engine/descriptors.js'
 import { recordBytes, type TransportName } from '../config/options.js'
 import { messageOf, ValidationError, type Problem } from '../errors.js'
-import { noMemory, startMemory, type MountMemory } from '../index/memory.js'
+import { directoryProblem } from '../index/location.js'
+import { noMemory, startMemory, unusableMemory, type MountMemory } from '../index/memory.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { RecentTroubles } from '../log/recent.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
@@ -31,6 +33,7 @@ export interface LiveMount {
 export interface MountOptions extends TransportOptions {
   readonly transport?: TransportName // kernel, unless said otherwise
   readonly index?: string | undefined // directory of the path index; without one nothing is remembered
+  readonly indexNamed?: boolean // somebody chose it, and is warned when it cannot be used
 }
 
 // Each is loaded when it is chosen.
@@ -44,10 +47,14 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const addon = loadAddon()
   const troubles = new RecentTroubles()
   const logger = troubles.watch(given)
+  // What looks for other problems needs descriptors itself.
+  const tooFew = descriptorProblem(stack.lowers.length, options.threads)
+  if (tooFew !== undefined) throw new ValidationError([tooFew])
   const problems = [...rightsProblems(options), ...validateStack(stack, { probe: (path) => addon.probePath(path), live: await listMounts() })]
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
 
+  const unfit = options.index === undefined ? undefined : directoryProblem(options.index)
   const transport = await transports[options.transport ?? 'kernel']()
   const made = makeWorkdir(stack.workdir)
   const startedAt = new Date()
@@ -55,14 +62,14 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
   let native: ServedMount
   try {
-    native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined ? 0 : recordBytes }, logger)
+    native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined || unfit !== undefined ? 0 : recordBytes }, logger)
   } catch (error) {
     unmakeWorkdir(made, error)
     throw isBusyLayer(error) ? await explainBusyLayer(stack, error) : error
   }
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, transport: transport.name, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
-  const memory = options.index === undefined || native.records === undefined ? noMemory : startMemory(native.records, options.index, logger)
+  const memory = rememberWith(native, options.index, unfit, logger)
   const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version, memory, troubles }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
@@ -70,7 +77,15 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
-  return { stack, transport: transport.name, native, warnings: problems, logger, ended }
+  const warnings = unfit !== undefined && options.indexNamed === true && memory !== noMemory ? [...problems, unfit] : problems
+  return { stack, transport: transport.name, native, warnings, logger, ended }
+}
+
+function rememberWith(native: ServedMount, index: string | undefined, unfit: Problem | undefined, logger: Logger): MountMemory {
+  if (index === undefined || native.records === undefined) return noMemory
+  if (unfit === undefined) return startMemory(native.records, index, logger)
+  logger.log('warn', 'without the path index', { reason: `${unfit.subject} ${unfit.reason}`, remedy: unfit.remedy })
+  return unusableMemory(index)
 }
 
 function identityOf(path: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 // stack - the layers of one mount as paths: what was asked for, made absolute once.
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
-import { realpathSync } from 'node:fs'
-import { errnoOf } from '../errors.js'
+import { readlinkSync, realpathSync } from 'node:fs'
+import { errnoOf, UnionfsError } from '../errors.js'
 
 export interface StackDefinition {
   readonly lowers: readonly string[] // top first
@@ -40,7 +40,27 @@ export function defineStack(request: StackRequest, cwd = directoryFor([...reques
 
 // Where relative paths begin. Absolute ones do not ask for the working directory, which may have been removed.
 export function directoryFor(paths: readonly (string | undefined)[]): string {
-  return paths.every((path) => path === undefined || isAbsolute(path)) ? '/' : process.cwd()
+  if (paths.every((path) => path === undefined || isAbsolute(path))) return '/'
+  const cwd = process.cwd()
+  requireText('the working directory', readlinkSync('/proc/self/cwd', 'buffer'))
+  return cwd
+}
+
+// Node puts U+FFFD in place of what is not UTF-8, which is another name. Arguments are the starter's concern; here it is
+// what they lead to.
+function requireText(what: string, path: Buffer): void {
+  if (Buffer.from(path.toString()).equals(path)) return
+  throw new UnionfsError('MOUNT', `${what}: its path is not UTF-8`, { remedy: 'rename what is not, or mount it elsewhere with mount --bind and name that' })
+}
+
+function requireTextBehind(path: string): void {
+  let real: Buffer
+  try {
+    real = realpathSync.native(path, 'buffer')
+  } catch {
+    return // it does not exist by any name
+  }
+  requireText(path, real)
 }
 
 export function defaultWorkdir(upper: string): string {
@@ -48,12 +68,13 @@ export function defaultWorkdir(upper: string): string {
 }
 
 // realpath as far as the path exists: of a missing last part, the directory is still resolved.
-function resolveOnce(cwd: string, path: string): string {
+export function resolveOnce(cwd: string, path: string): string {
   const absolute = resolve(cwd, path)
   try {
     return realpathSync(absolute)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || absolute === '/') return absolute
+    requireTextBehind(absolute)
     return join(resolveOnce(cwd, dirname(absolute)), basename(absolute))
   }
 }

@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { RecordStats } from '../../src/engine/contract.js'
-import { command, eventually, isRoot, run, scratch, unionfs } from './support.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from '../../src/index/entry.js'
+import { hashing, layerRange } from '../../src/index/keys.js'
+import { withIndex } from '../../src/index/store.js'
+import { command, eventually, isRoot, run, scratch, unionfs, type Ran } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 // A directory that changed more recently is not recorded.
@@ -155,6 +158,58 @@ for (const [what, destroy] of Object.entries(breakages)) {
     if (files) t.same(readdirSync(world.index), ['thesis.txt'], 'nothing of somebody else is touched')
   })
 }
+
+// By what is at the path: the reason that is told.
+const unfit: Readonly<Record<string, readonly [make: (world: World) => string, says: string]>> = {
+  'a file': [({ index }) => (writeFileSync(index, ''), index), 'is not a directory'],
+  'something below a file': [({ index }) => (writeFileSync(index, ''), join(index, 'db')), 'cannot be read (ENOTDIR)'],
+  'files of somebody': [({ index }) => (mkdirSync(index), writeFileSync(join(index, 'thesis.txt'), ''), index), 'holds files that are no database of ours (thesis.txt)'],
+  'a directory others can write': [({ index }) => (mkdirSync(index), chmodSync(index, 0o777), index), 'can be written by others'],
+  'a directory on a read-only filesystem': [({ index }) => (mountReadOnly(index), index), 'cannot be written (EROFS)'],
+  'nothing, on a read-only filesystem': [({ index }) => (mountReadOnly(index), join(index, 'x/db')), 'cannot be made (EROFS)'],
+}
+
+function mountReadOnly(at: string): void {
+  mkdirSync(at)
+  run('mount', ['-t', 'tmpfs', '-o', 'ro,mode=755', 'tmpfs', at])
+}
+
+for (const [what, [make, says]] of Object.entries(unfit)) {
+  t.test(`with an --index that is ${what}, one warning tells the reason and the remedy, status too, and the mount works`, { skip }, (t) => {
+    const world = makeWorld(t)
+    const index = make(world)
+    const at = mountPoint(world, 'm')
+    const line = `the path index ${index} ${says}; nothing is remembered`
+    for (const [words, env] of [[['--index', index], {}], [[], { UNIONFS_INDEX: index }]] as const) {
+      const mounted = unionfs(['mount', world.spec, at, ...words, '--log', world.log], { env: { ...process.env, ...env } })
+      t.equal(mounted.status, 0)
+      t.equal(mounted.stderr, `unionfs: warning: the path index ${index}: ${says}; nothing is remembered; name another directory with --index, or --index none\n`)
+      t.equal(readFileSync(join(at, 'etc/conf'), 'utf8'), '0\n')
+      const { mounts } = JSON.parse(unionfs(['status', at, '--json']).stdout) as { mounts: { index: IndexStatus; troubles: { message: string; fields: object; times: number }[] }[] }
+      t.equal(mounts[0]?.index.state, 'unusable')
+      t.match(mounts[0]?.troubles, [{ message: 'without the path index', fields: { reason: line }, times: 1 }])
+      t.equal(mounts[0]?.troubles.length, 1)
+      t.equal(unionfs(['umount', at]).status, 0)
+    }
+    t.equal(logLines(world, 'without the path index').length, 2)
+    t.end()
+  })
+}
+
+t.test('a default place of the index that cannot be used is told by status only', { skip }, (t) => {
+  const world = makeWorld(t)
+  writeFileSync(world.index, '')
+  const at = mountPoint(world, 'm')
+  const { UNIONFS_INDEX: ignored, ...env } = process.env
+  t.ok(ignored)
+  // A read-only tmpfs hides the place, in a mount namespace of the test's own.
+  const script = 'mount -t tmpfs -o ro tmpfs /var/cache && "$0" mount "$1" "$2" && "$0" status "$2" && "$0" umount "$2"'
+  const result = run('unshare', ['-m', 'sh', '-c', script, command, world.spec, at], { env })
+  t.equal(result.status, 0)
+  t.equal(result.stderr, '')
+  t.match(result.stdout, /without the path index \(reason the path index \/var\/cache\/unionfs\/index cannot be made \(EROFS\); nothing is remembered\); name another directory/)
+  t.end()
+})
 
 t.test('drop removes a broken index, and a new one is made', { skip }, (t) => {
   const world = makeWorld(t)
@@ -315,6 +370,42 @@ t.test('verify finds what differs and says where; --contents finds rot that no t
   t.end()
 })
 
+// Changes the JSON of an entry behind the back of the index; with a right checksum or the old one.
+async function tamper(world: World, path: string, change: (entry: LayerEntry) => LayerEntry, rightChecksum: boolean): Promise<void> {
+  const hash = await hashing()
+  await withIndex(world.index, { write: true, patienceMilliseconds: 10_000 }, async (window) => {
+    for await (const chunk of window.entries(layerRange)) {
+      for (const [key, value] of chunk) {
+        const entry = decodeEntry(hash, value)
+        if (entry?.path !== path) continue
+        const made = encodeEntry(hash, change(entry))
+        await window.put([[key, rightChecksum ? made : Buffer.concat([value.subarray(0, 17), made.subarray(17)])]])
+      }
+    }
+  })
+}
+
+t.test('verify tells a seal that does not match: a damaged one, and one that was changed', { skip }, async (t) => {
+  const world = makeWorld(t)
+  const [a = '', b = '', c = ''] = world.lowers
+  const verify = (...words: string[]): Ran => unionfs(['index', 'verify', ...words, '--index', world.index])
+  const withSeal = (entry: LayerEntry, seal: object): LayerEntry => ({ ...entry, seal: { ...(entry.seal ?? { digest: '', mtime: '', ctime: '', at: '' }), ...seal } })
+  t.equal(unionfs(['seal', ...world.lowers, '--index', world.index]).status, 0)
+  t.equal(verify('--contents').status, 0)
+  await tamper(world, a, (entry) => withSeal(entry, { digest: '0'.repeat(32) }), true)
+  await tamper(world, b, (entry) => ({ ...entry, files: entry.files + 1 }), true)
+  t.match(verify('--contents', a), { status: 1, stdout: /a \(sealed\).*1 differences\n {2}the seal does not match: its digest is 0{32}, and that of the contents [0-9a-f]{32}\n$/ })
+  t.match(verify(b), { status: 1, stdout: /b \(sealed\).*\n {2}the seal does not match: it is of \d+ files in \d+ directories, and there are \d+ in \d+\n$/ })
+  await tamper(world, c, (entry) => withSeal(entry, { mtime: '1.0' }), true)
+  t.match(verify(c), { status: 1, stdout: /the root of this sealed layer has changed since it was sealed/ })
+  await tamper(world, c, (entry) => withSeal(entry, { mtime: '2.0' }), false)
+  for (const words of [[], [c]]) t.match(verify(...words), { status: 1, stdout: /\(damaged\)\n {2}its entry in the path index is damaged, so no seal of it holds: seal or build it again/ })
+  t.match(unionfs(['index', 'status', '--index', world.index]).stdout, /\n1 damaged entry: seal or build those layers again/)
+  t.equal(unionfs(['seal', ...world.lowers, '--index', world.index]).status, 0)
+  t.equal(verify('--contents').status, 0)
+  t.match(JSON.parse(unionfs(['index', 'status', '--json', '--index', world.index]).stdout), { damaged: 0 })
+})
+
 t.test('an interrupted seal leaves nothing half done, and an earlier seal as it was', { skip }, async (t) => {
   const world = makeWorld(t)
   const [layer = ''] = world.lowers
@@ -352,6 +443,43 @@ t.test('gc removes layers that are gone and keeps the size; drop forgets', { ski
   t.equal(layers(), 1)
   t.equal(unionfs(['index', 'drop', ...words]).status, 0)
   t.equal(layers(), 0)
+  t.end()
+})
+
+t.test('drop forgets a layer that is gone by the path it had, however it is written', (t) => {
+  const world = makeWorld(t)
+  const index = (...words: string[]): Ran => unionfs(['index', ...words, '--index', world.index], { cwd: world.dir })
+  const known = (): string[] => (JSON.parse(index('status', '--json').stdout) as { layers: { entry: { path: string } }[] }).layers.map(({ entry }) => entry.path)
+  const [a = '', b = '', c = ''] = world.lowers
+  symlinkSync('.', join(world.dir, 'way'))
+  t.equal(unionfs(['seal', a, b, c, '--index', world.index]).status, 0)
+  for (const lower of world.lowers) rmSync(lower, { recursive: true })
+  const unknown = index('drop', a, 'nope')
+  t.equal(unknown.status, 1)
+  t.equal(unknown.stderr, 'unionfs: nope is not in the path index; `unionfs index status` lists what is\n')
+  t.same(known(), [a, b, c], 'with one that is not known nothing is forgotten')
+  for (const [words, path] of [[`${a}/`, a], ['b', b], ['way/c', c]] as const) {
+    const dropped = index('drop', words)
+    t.equal(dropped.stderr, '')
+    t.equal(dropped.stdout, `forgotten: ${path}\n`)
+  }
+  t.same(known(), [])
+  t.end()
+})
+
+t.test('drop of a path forgets all that was recorded there, the directory that is there now and those before it', (t) => {
+  const world = makeWorld(t)
+  const [a = '', b = ''] = world.lowers
+  const words = ['--index', world.index]
+  for (let round = 0; round < 2; round++) {
+    rmSync(a, { recursive: true })
+    mkdirSync(a)
+    t.equal(unionfs(['seal', a, b, ...words]).status, 0)
+  }
+  const paths = (): string[] => (JSON.parse(unionfs(['index', 'status', '--json', ...words]).stdout) as { layers: { entry: { path: string } }[] }).layers.map(({ entry }) => entry.path)
+  t.same(paths(), [a, a, b])
+  t.equal(unionfs(['index', 'drop', a, ...words]).stdout, `forgotten: ${a}\n`)
+  t.same(paths(), [b])
   t.end()
 })
 

@@ -24,6 +24,15 @@ t.test('in a directory that was removed, relative paths are refused with the rea
   t.end()
 })
 
+t.test('a path that leads to a name that is not UTF-8 is refused as that, not as missing', (t) => {
+  const dir = scratch(t)
+  t.equal(run('sh', ['-c', 'cd "$1" && x=$(printf "b\\377") && mkdir "$x" "$x/a" m && ln -s "$x" link', 'sh', dir]).status, 0)
+  says(t, unionfs(['mount', join(dir, 'link'), join(dir, 'm')]), `${dir}/link: its path is not UTF-8; rename what is not, or mount it elsewhere with mount --bind and name that`)
+  const inside = run('sh', ['-c', 'cd "$1/link" && shift && exec env -u NODE_OPTIONS "$@"', 'sh', dir, command, 'mount', 'a', join(dir, 'm')])
+  says(t, inside, 'the working directory: its path is not UTF-8; rename what is not, or mount it elsewhere with mount --bind and name that')
+  t.end()
+})
+
 t.test('every error names the thing, the reason and what to do', (t) => {
   const { dir, lowers, upper, mnt } = makeStack(t)
   const index = ['--index', join(dir, 'index')]

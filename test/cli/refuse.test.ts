@@ -256,3 +256,45 @@ t.test('a lower that is the upper of a live mount is a warning', { skip }, (t) =
   t.equal(unionfs(['umount', join(stack.dir, 'mnt2')]).status, 0)
   t.end()
 })
+
+// The hard limit, too: the starter raises the soft one.
+function withFiles(limit: number, args: readonly string[]): Ran {
+  return run('sh', ['-c', 'ulimit -n "$1"; shift; exec env -u NODE_OPTIONS "$@"', 'sh', String(limit), command, ...args])
+}
+
+t.test('with too few open files a mount is refused with the number that is needed', (t) => {
+  const { dir, lowers, upper, mnt } = makeStack(t)
+  const result = withFiles(64, ['mount', lowers, upper, mnt])
+  refused(t, result, /^unionfs: open files: at most 64 may be open at a time, and this mount needs \d+; raise the limit: ulimit -n \d+ \(.*\)\n$/)
+  t.equal(result.stderr.trimEnd().split('\n').length, 1)
+  t.notOk(existsSync(join(dir, '.upper.work')))
+  for (const few of [10, 20, 39]) {
+    for (const args of [['mount', lowers, upper, mnt], ['mount', '-f', lowers, upper, mnt], ['status']]) {
+      refused(t, withFiles(few, args), new RegExp(`^unionfs: open files: at most ${few} may be open at a time, and every command needs 40; raise the limit: ulimit -n 40 \\(.*\\)\\n$`))
+    }
+  }
+  t.equal(withFiles(40, ['status']).status, 0, 'what is said to be enough is enough')
+  t.end()
+})
+
+t.test('with as many open files as are asked for a mount works in full', { skip }, (t) => {
+  for (const count of [1, 300]) {
+    const { dir, upper, mnt } = makeStack(t)
+    const lowers: string[] = []
+    for (let i = 0; i < count; i++) {
+      lowers.push(join(dir, `l${i}`))
+      mkdirSync(join(dir, `l${i}/deep/er`), { recursive: true })
+      for (let n = 0; n < 300 / count; n++) writeFileSync(join(dir, `l${i}/deep/er/f${i}-${n}`), 'x')
+    }
+    const mount = ['mount', lowers.join(':'), upper, mnt]
+    const needed = Number(/ulimit -n (\d+)/.exec(withFiles(64, mount).stderr)?.[1])
+    t.equal(withFiles(needed - 1, mount).status, 1)
+    t.equal(withFiles(needed, mount).status, 0)
+    // Four at a time read everything, change everything, and hold much open.
+    const work = run('sh', ['-ec', 'cd "$1"; for i in 1 2 3 4; do find . -type f -exec cat {} + >/dev/null & done; wait; find deep -type f | xargs -P4 -n20 sed -i s/x/y/; cat deep/er/* | tr -d y | wc -c; for i in $(seq 3 9); do eval "exec $i<>deep/er/f0-0"; done; ls deep/er | wc -l', 'sh', mnt])
+    t.equal(work.stderr, '')
+    t.match(work.stdout, /^0\n300\n$/)
+    t.equal(unionfs(['umount', mnt]).status, 0)
+  }
+  t.end()
+})

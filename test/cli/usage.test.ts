@@ -1,7 +1,7 @@
 // usage - what the command says when it is asked for help or asked wrongly.
 import t from 'tap'
 import { commands } from '../../src/config/options.js'
-import { unionfs } from './support.js'
+import { command, run, unionfs } from './support.js'
 
 const wrong: readonly [args: readonly string[], says: RegExp][] = [
   [[], /no command is given/],
@@ -24,6 +24,7 @@ const wrong: readonly [args: readonly string[], says: RegExp][] = [
   [['mount', '/a', '/b', '--log', '-f'], /--log needs a value/],
   [['mount', '/a', '/b', '--volatile=yes'], /--volatile takes no value/],
   [['mount', '/a', '/b', '--workdir', '/w'], /--workdir belongs to a mount with an UPPER/],
+  [['mount', '/a', '/b', '--volatile'], /--volatile belongs to a mount with an UPPER/],
   [['mount', '/a:', '/b'], /an empty layer name/],
   [['mount', '/a\\b', '/b'], /a backslash/],
   [['mount', Array.from({ length: 501 }, (_, i) => `/l${i}`).join(':'), '/b'], /501 lower layers are given; at most 500/],
@@ -44,6 +45,45 @@ for (const [args, says] of wrong) {
     t.end()
   })
 }
+
+// Given as a shell reads them: node can pass no such bytes on.
+const noText: readonly [bytes: string, shown: string][] = [
+  ['/tmp/a\\377b', "$'/tmp/a\\377b'"],
+  ["/tmp/it\\047s\\033[2J\\200", "$'/tmp/it\\'s\\033[2J\\200'"],
+  ['/tmp/\\303', "$'/tmp/\\303'"], // cut off
+  ['/tmp/\\300\\257', "$'/tmp/\\300\\257'"], // overlong
+  ['/tmp/\\355\\240\\200', "$'/tmp/\\355\\240\\200'"], // a surrogate
+  ['/tmp/\\364\\220\\200\\200', "$'/tmp/\\364\\220\\200\\200'"], // beyond Unicode
+]
+
+for (const [bytes, shown] of noText) {
+  t.test(`an argument that is not UTF-8 is refused by its bytes, not as another name: ${bytes}`, (t) => {
+    for (const words of ['mount "$x" /tmp', 'mount -f /tmp "$x"', 'seal "$x"', 'status "$x"', 'mount /tmp/a /tmp --log "$x"']) {
+      const result = run('sh', ['-c', `x=$(printf '${bytes}'); exec "$0" ${words}`, command])
+      t.equal(result.status, 2, words)
+      t.match(result.stderr, /^unionfs: argument \d is not UTF-8: .+; .+rename it.+\n$/)
+      t.ok(result.stderr.includes(`: ${shown};`), result.stderr)
+      t.equal(result.stdout, '')
+    }
+    t.end()
+  })
+}
+
+t.test('as a mount program, what is not UTF-8 is refused with exit status 1', (t) => {
+  const result = run('sh', ['-c', `exec "$0" /tmp -o "lowerdir=$(printf '/tmp/\\377')"`, command])
+  t.equal(result.status, 1)
+  t.equal(result.stderr.split(';')[0], "unionfs: argument 3 is not UTF-8: $'lowerdir=/tmp/\\377'")
+  t.end()
+})
+
+t.test('names in UTF-8, whatever the language, are taken as they are', (t) => {
+  for (const name of ['/nowhere/\u00e4', '/nowhere/\u20ac\ud7ff\ue000', '/nowhere/\u{10000}\u{10ffff}']) {
+    const result = unionfs(['mount', name, '/nowhere'])
+    t.equal(result.status, 1)
+    t.ok(result.stderr.includes(`lower (${name}): does not exist`), result.stderr)
+  }
+  t.end()
+})
 
 t.test('--version names the version of package.json', (t) => {
   const result = unionfs(['--version'])

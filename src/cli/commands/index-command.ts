@@ -8,7 +8,7 @@ import { printable } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { interruptible } from '../interrupt.js'
-import { formatBytes, formatTable } from '../output.js'
+import { formatBytes, formatCount, formatTable } from '../output.js'
 import { usageError, type Arguments } from '../parse.js'
 import { buildLayers, report, requireIndex, resolveLayer } from './seal.js'
 
@@ -43,13 +43,14 @@ async function status(context: Context, args: Arguments, dir: string): Promise<n
     found = await indexStatus(dir)
   } catch (error) {
     if (!(error instanceof IndexError && error.trouble === 'absent')) throw error
-    found = { dir, bytes: 0, layers: [] }
+    found = { dir, bytes: 0, layers: [], damaged: 0 }
   }
   if (args.flag('json') === true) {
     context.output.out(JSON.stringify(found, null, 2))
     return exitCodes.ok
   }
   context.output.out(`${printable(dir)}: ${found.layers.length} layers, ${formatBytes(found.bytes)} on disk`)
+  if (found.damaged > 0) context.output.out(`${formatCount(found.damaged, 'damaged entry')}: seal or build those layers again; \`unionfs index gc\` removes what is left of them`)
   if (found.layers.length === 0) return exitCodes.ok
   const rows = found.layers.map(({ entry, state, bytes }) => [
     entry.path,
@@ -73,6 +74,7 @@ async function verify(context: Context, args: Arguments, dir: string, layers: re
 
 function describeVerified(result: VerifiedLayer): string {
   if (result.state === 'gone') return `${printable(result.path)}: gone; \`unionfs index gc\` removes it`
+  if (result.state === 'damaged') return [`${printable(result.path)} (damaged)`, ...result.differences.map((difference) => `  ${difference}`)].join('\n')
   const kind = result.sealed ? 'sealed' : 'not sealed'
   const summary = result.differences.length === 0 ? 'agrees' : `${result.differences.length} differences`
   return [`${printable(result.path)} (${kind}): ${result.directories} directories, ${summary}`, ...result.differences.map((difference) => `  ${printable(difference)}`)].join('\n')

@@ -4,7 +4,7 @@ import { packageVersion } from '../../config/version.js'
 import { loadAddon } from '../../engine/addon.js'
 import type { ViewOptions } from '../../engine/session.js'
 import { UnionfsError } from '../../errors.js'
-import { indexLocation } from '../../index/location.js'
+import { indexLocation, isIndexNamed } from '../../index/location.js'
 import { createLogger } from '../../log/logger.js'
 import type { MountOptions } from '../../mount/mount.js'
 import { standInName } from '../../program/form.js'
@@ -58,6 +58,7 @@ function checkFileHandles(request: ProgramRequest, stack: StackDefinition): void
 function optionsOf(request: ProgramRequest, calledAs: string): MountOptions {
   return {
     index: indexLocation(undefined),
+    indexNamed: isIndexNamed(undefined),
     io: 'auto',
     allowOther: request.allowOther,
     // Callers ask for it as a matter of course; where it cannot be had, the kernel leaves it out.

@@ -1,7 +1,7 @@
 // mount - stacks layers and serves them, from a daemon or in the foreground.
 import { resolve } from 'node:path'
 import { defaultThreads, findCommand, ioModes, logLevels, transportNames } from '../../config/options.js'
-import { indexLocation } from '../../index/location.js'
+import { indexLocation, isIndexNamed } from '../../index/location.js'
 import { createLogger } from '../../log/logger.js'
 import type { MountOptions } from '../../mount/mount.js'
 import { parseSpec } from '../../stack/parse-spec.js'
@@ -29,7 +29,8 @@ function stackOf(args: Arguments): StackDefinition {
   const lowers = parseSpec(spec)
   const workdir = args.text('workdir')
   if (third === undefined) {
-    if (workdir !== undefined) throw usageError('--workdir belongs to a mount with an UPPER', findCommand('mount'))
+    const ofTheUpper = workdir !== undefined ? '--workdir' : args.flag('volatile') === true ? '--volatile' : undefined
+    if (ofTheUpper !== undefined) throw usageError(`${ofTheUpper} belongs to a mount with an UPPER`, findCommand('mount'))
     return defineStack({ lowers, mountpoint: second })
   }
   return defineStack({ lowers, upper: second, workdir, mountpoint: third })
@@ -38,6 +39,7 @@ function stackOf(args: Arguments): StackDefinition {
 function mountOptions(args: Arguments): MountOptions {
   return {
     index: indexLocation(args.text('index')),
+    indexNamed: isIndexNamed(args.text('index')),
     transport: args.choice('transport', transportNames) ?? 'kernel',
     io: args.choice('io', ioModes) ?? 'auto',
     allowOther: args.flag('allow-other'),
