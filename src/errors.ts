@@ -86,6 +86,12 @@ const meanings: Readonly<Record<string, readonly [reason: string, remedy: string
   ESTALE: ['was removed on the server it lies on', 'name it again, or mount that filesystem again'],
 }
 
+// Of an errno's name alone.
+export function explainErrno(errno: string): { readonly reason: string; readonly remedy: string } {
+  const [reason = 'cannot be used', remedy = 'see that the filesystem it lies on is healthy'] = meanings[errno] ?? []
+  return { reason: `${reason} (${errno})`, remedy }
+}
+
 // "does not exist (ENOENT)" of a failed system call, what a helper program said included; the message of anything else.
 export function reasonOf(error: unknown): string {
   const errno = errnoOf(error)

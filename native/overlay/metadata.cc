@@ -56,10 +56,21 @@ Result<Metadata> readMetadata(const Layer& layer, At from, const sys::Stat& stat
   return metadata;
 }
 
+namespace {
+
+// EINVAL is of an id that the user namespace has no name for: what cannot be said cannot be copied. The kernel's word for it
+// is EOVERFLOW. Linux: fs/overlayfs/copy_up.c:ovl_copy_up_one().
+Status giveTo(At to, uid_t uid, gid_t gid) {
+  const auto given = sys::chown(to, uid, gid);
+  return given.failsWith(EINVAL) ? Status(Errno(EOVERFLOW)) : given;
+}
+
+}  // namespace
+
 Status writeMetadata(const Overrides& overrides, const Metadata& metadata, At to) {
   const sys::Stat& stat = metadata.stat;
   const std::string* capability = nullptr;
-  if (!overrides) TRY(sys::chown(to, stat.uid, stat.gid));
+  if (!overrides) TRY(giveTo(to, stat.uid, stat.gid));
   for (const auto& [name, value] : metadata.xattrs) {
     if (name == kCapability)
       capability = &value;

@@ -166,7 +166,7 @@ export const commands: readonly CommandRow[] = [
     usage: ['unionfs doctor [PATH...] [--json]'],
     required: [],
     most: Number.POSITIVE_INFINITY,
-    description: 'Tries what a mount needs: FUSE, passthrough, user namespaces, and for each PATH what a layer there could carry. Says what is missing and what follows.',
+    description: 'Tries what a mount needs: FUSE, passthrough, user namespaces, and for each PATH what a layer there could carry. Says of what is missing what it costs and what to do.',
     options: [json, help],
   },
   {

@@ -5,8 +5,8 @@ import t from 'tap'
 import { isRoot, mountsBelow, scratch, unionfs } from './support.js'
 
 interface Report {
-  host: { name: string; verdict: string; found: string; consequence?: string }[]
-  paths: { path: string; filesystem?: string; error?: string; checks: { name: string; verdict: string; found: string; consequence?: string }[] }[]
+  host: { name: string; verdict: string; found: string; consequence?: string; remedy?: string }[]
+  paths: { path: string; filesystem?: string; error?: string; checks: { name: string; verdict: string; found: string; consequence?: string; remedy?: string }[] }[]
 }
 
 t.test('it names every part of the host that matters', (t) => {
@@ -15,7 +15,7 @@ t.test('it names every part of the host that matters', (t) => {
     report.host.map((check) => check.name),
     ['kernel', '/dev/fuse', 'FUSE protocol', 'privilege', 'passthrough I/O', 'user namespaces', 'fusermount3', 'kernel overlayfs', 'open files'],
   )
-  for (const check of report.host) t.ok(check.verdict === 'good' || (check.consequence ?? '').length > 0, `${check.name} tells what follows`)
+  for (const check of report.host) t.ok(check.verdict === 'good' || ((check.consequence ?? '') !== '' && (check.remedy ?? '') !== ''), `${check.name} tells what it costs and what to do`)
   t.end()
 })
 
@@ -45,6 +45,21 @@ t.test('what cannot be an upper is told, with the consequence', (t) => {
   const { stdout, status } = unionfs(['doctor', '/proc/self/fd'])
   t.match(stdout, /writable .*no \(E\w+\): it can be a lower, not an upper/)
   t.type(status, 'number')
+  t.end()
+})
+
+t.test('a path that cannot be used is told with the reason and what to do', (t) => {
+  const missing = join(scratch(t), 'missing')
+  const { stdout, status } = unionfs(['doctor', missing])
+  t.equal(status, 1)
+  t.ok(stdout.endsWith(`\n${missing}: does not exist (ENOENT); create it or correct the path\n`), stdout)
+  t.end()
+})
+
+t.test('what is missing is told with what it costs and what to do', (t) => {
+  const { stdout } = unionfs(['doctor', '/proc'])
+  t.match(stdout, /-- {2}writable +no \(ENOENT\): it can be a lower, not an upper; for an upper choose a directory on a writable ext4, xfs, btrfs or tmpfs\n/)
+  for (const line of stdout.split('\n').filter((each) => /^ {2}(--|BAD) /.test(each))) t.match(line, /: .+; .+/)
   t.end()
 })
 

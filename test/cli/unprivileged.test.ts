@@ -1,5 +1,5 @@
 // unprivileged - the command without root: through fusermount3, and as root of a user namespace.
-import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { command, isRoot, makeStack, run, type Stack } from './support.js'
@@ -97,6 +97,45 @@ t.test('root of a user namespace mounts', { skip }, (t) => {
   t.equal(result.status, 0, result.stderr)
   t.match(result.stdout, /^top\n/)
   t.equal(readFileSync(join(stack.upper, 'two'), 'utf8'), 'changed\n')
+  t.end()
+})
+
+t.test('in a user namespace, what an owner without an id there has is read and not changed, and nothing of it lands in the upper', { skip }, (t) => {
+  const stack = ownedStack(t)
+  const a = join(stack.dir, 'a')
+  for (const [name, owner, group] of [['theirs', 5555, 5555], ['ours', uid, 5555], ['dir', 5555, 5555], ['dir/mine', uid, uid]] as const) {
+    const path = join(a, name)
+    if (name === 'dir') mkdirSync(path)
+    else writeFileSync(path, 'data\n')
+    chmodSync(path, 0o777)
+    chownSync(path, owner, group)
+  }
+  const attempts: readonly [attempt: string, says: RegExp][] = [
+    ['stat -c %u:%g "$4/theirs"', /^65534:65534$/],
+    ['cat "$4/theirs"', /^data$/],
+    ['ls "$4/dir"', /^mine$/],
+    // The kernel's answers: it asks nobody about an owner it cannot name.
+    ['echo x >> "$4/theirs"', /Permission denied/],
+    ['touch "$4/dir/new"', /Permission denied/],
+    ['rm -f "$4/theirs"', /Value too large/],
+    ['mv "$4/theirs" "$4/elsewhere"', /Value too large/],
+    ['chmod 700 "$4/theirs"', /Value too large/],
+    // Ours: the copy, or that of a directory above it, could not belong to whom it belongs.
+    ['chgrp 0 "$4/ours"', /Value too large/],
+    ['chmod 700 "$4/dir/mine"', /Value too large/],
+    ['echo x > "$4/dir/mine"', /Value too large/],
+    ['printf x | dd of="$4/dir/mine" conv=notrunc,fsync status=none', /Value too large/],
+  ]
+  const script = `"$1" mount "$2" "$3" "$4" || exit 9; ${attempts.map(([attempt]) => `(${attempt}) 2>&1 | tail -n 1; echo --`).join('; ')}; "$1" status "$4" | grep is.lost; "$1" umount "$4"`
+  const inNamespace = ['-m', 'sh', '-c', `mount -t tmpfs none /mnt; mknod /mnt/fuse c 10 229; chmod 666 /mnt/fuse; mount --bind /mnt/fuse /dev/fuse
+   exec setpriv --reuid ${uid} --regid ${uid} --clear-groups env -u XDG_RUNTIME_DIR unshare -Urm sh -c "$0" sh "$@"`]
+  const result = run('unshare', [...inNamespace, script, command, stack.lowers, stack.upper, stack.mnt])
+  t.equal(result.status, 0, result.stderr)
+  const answers = result.stdout.split('--\n')
+  attempts.forEach(([attempt, says], i) => t.match(answers[i]?.trimEnd(), says, attempt))
+  t.match(answers.at(-1), /cached data could not be written to the upper and is lost \(path dir\/mine, errno 75/)
+  t.same(readdirSync(stack.upper), [])
+  t.equal(readFileSync(join(a, 'dir/mine'), 'utf8'), 'data\n')
   t.end()
 })
 

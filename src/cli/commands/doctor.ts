@@ -1,7 +1,7 @@
-// doctor - tries what a mount needs on this host and in given directories, and says what follows from what is missing.
+// doctor - tries what a mount needs on this host and in given directories, and says of what is missing what it costs and what to do.
 import { resolve } from 'node:path'
 import { loadAddon } from '../../engine/addon.js'
-import { errnoOf } from '../../errors.js'
+import { errnoOf, explainErrno } from '../../errors.js'
 import { checkHost, checkPath, type Check } from '../../metrics/host.js'
 import { Inspector } from '../../stack/layer.js'
 import { readMountTable } from '../../stack/mount-table.js'
@@ -15,6 +15,7 @@ interface PathReport {
   readonly filesystem?: string
   readonly bytesFree?: number
   readonly error?: string
+  readonly remedy?: string // of the error
   readonly checks: readonly Check[]
 }
 
@@ -39,7 +40,7 @@ function isBad(check: Check): boolean {
 
 function examine(path: string): PathReport {
   const inspection = new Inspector(readMountTable()).inspect(path)
-  if ('error' in inspection) return { path, error: inspection.error, checks: [] }
+  if ('error' in inspection) return unusable(path, inspection.error)
   const filesystem = inspection.facts.mount?.type
   try {
     const probe = loadAddon().probePath(inspection.facts.path)
@@ -50,17 +51,21 @@ function examine(path: string): PathReport {
       checks: checkPath(probe),
     }
   } catch (error) {
-    return { path, error: errnoOf(error) ?? 'EIO', checks: [] }
+    return unusable(path, errnoOf(error) ?? 'EIO')
   }
 }
 
+function unusable(path: string, error: string): PathReport {
+  return { path, error, remedy: explainErrno(error).remedy, checks: [] }
+}
+
 function describePath(report: PathReport): string[] {
-  if (report.error !== undefined) return [`${printable(report.path)}: cannot be used (${report.error})`]
+  if (report.error !== undefined) return [`${printable(report.path)}: ${explainErrno(report.error).reason}; ${report.remedy ?? ''}`]
   const free = report.bytesFree === undefined ? '' : `, ${formatBytes(report.bytesFree)} free`
   return [`${printable(report.path)}: ${report.filesystem ?? 'unknown filesystem'}${free}`, ...describeChecks(report.checks)]
 }
 
 function describeChecks(checks: readonly Check[]): string[] {
   const marks = { good: 'ok', lacking: '--', bad: 'BAD' } as const
-  return formatTable(checks.map((check) => [`  ${marks[check.verdict]}`, check.name, check.found + (check.consequence === undefined ? '' : `: ${check.consequence}`)]))
+  return formatTable(checks.map((check) => [`  ${marks[check.verdict]}`, check.name, check.verdict === 'good' ? check.found : `${check.found}: ${check.consequence}; ${check.remedy}`]))
 }
