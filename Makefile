@@ -31,13 +31,14 @@ node_modules/.package-lock.json: package-lock.json
 native: node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) -C native addon launch
 
-# The command is put into few files: node loads each module of its own slowly, and a mount waits for that. From
-# dist/bin/program the addon and package.json are found at the same distance as from dist/src/ROOM.
+# The command is put into one file of the older kind: node finds, reads and links ES modules one by one, and a mount waits
+# for that. From dist/bin/program the addon and package.json are found at the same distance as from dist/src/ROOM.
 ts: node_modules/.package-lock.json
 	node_modules/.bin/tsc -p tsconfig.json
 	@rm -rf dist/bin/program
-	@node_modules/.bin/esbuild dist/src/cli/main.js --bundle --splitting --format=esm --platform=node --target=node20 \
-	  --packages=external --outdir=dist/bin/program --log-level=warning
+	@node_modules/.bin/esbuild dist/src/cli/main.js --bundle --format=cjs --platform=node --target=node20 \
+	  --supported:dynamic-import=false --packages=external --outfile=dist/bin/program/main.cjs --log-level=warning \
+	  --define:import.meta.url=ownUrl --banner:js='const ownUrl = require("node:url").pathToFileURL(__filename).href'
 
 demo: build
 	@sh scripts/demo
