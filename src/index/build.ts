@@ -58,7 +58,7 @@ export async function recordLayer(dir: string, walk: NativeWalk, options: BuildO
     return await builder.run()
   } catch (error) {
     walk.cancel()
-    await builder.removeTraces()
+    await builder.removeTraces().catch(() => undefined) // `gc` finds them; the failure of the build is the one to tell
     throw error
   } finally {
     options.signal?.removeEventListener('abort', cancel)
@@ -132,7 +132,10 @@ class Builder {
   async removeTraces(): Promise<void> {
     await this.#writing.catch(() => undefined) // that failure is the one being reported
     if (!this.#mark.isSet) return
-    await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => window.clearSlot(this.#slot))
+    await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, async (window) => {
+      await window.clearSlot(this.#slot)
+      await window.compactSlot(this.#slot)
+    })
   }
 
   #checkInterrupted(): void {

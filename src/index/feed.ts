@@ -2,8 +2,10 @@
 import type { LayerFacts, NativeRecords } from '../engine/contract.js'
 import { messageOf } from '../errors.js'
 import type { Logger } from '../log/logger.js'
+import { shellWord } from '../words.js'
 import { decodeEntry, encodeEntry, isSealed, type LayerEntry } from './entry.js'
 import { hashing, layerKey, placeOf, slotRange } from './keys.js'
+import { commandFor } from './location.js'
 import { IndexError, withIndex, type IndexWindow, type Put } from './store.js'
 
 // Ten mounts that begin together wait for each other.
@@ -33,7 +35,7 @@ export type FeedState = 'ready' | 'empty' | 'unusable'
 export async function feedRecords(native: NativeRecords, layers: readonly FedLayer[], dir: string, logger: Logger, signal: AbortSignal): Promise<FeedState> {
   try {
     const options = { write: false, patienceMilliseconds: patience, signal }
-    const fed = await withIndex(dir, options, (window) => feedAll(native, layers, window, logger, signal))
+    const fed = await withIndex(dir, options, (window) => feedAll(native, layers, dir, window, logger, signal))
     logger.log('info', 'path index', { dir, ...native.recordStats() })
     return fed ? 'ready' : 'empty'
   } catch (error) {
@@ -47,7 +49,7 @@ export async function feedRecords(native: NativeRecords, layers: readonly FedLay
   }
 }
 
-async function feedAll(native: NativeRecords, layers: readonly FedLayer[], window: IndexWindow, logger: Logger, signal: AbortSignal): Promise<boolean> {
+async function feedAll(native: NativeRecords, layers: readonly FedLayer[], dir: string, window: IndexWindow, logger: Logger, signal: AbortSignal): Promise<boolean> {
   const hash = await hashing()
   const refreshed: Put[] = []
   let some = false
@@ -57,7 +59,7 @@ async function feedAll(native: NativeRecords, layers: readonly FedLayer[], windo
     const entry = value === undefined ? undefined : decodeEntry(hash, value)
     const sealed = entry !== undefined && isSealed(entry, layer.facts)
     if (entry?.seal !== undefined && !sealed) {
-      logger.log('warn', 'a sealed layer has changed: it is read as any other', { layer: layer.facts.path, remedy: 'seal it again: unionfs seal DIR' })
+      logger.log('warn', 'a sealed layer has changed: it is read as any other', { layer: layer.facts.path, remedy: `seal it again: ${commandFor(dir, `seal ${shellWord(layer.facts.path)}`)}` })
     }
     native.trustLayer(layer.number, sealed)
     // Records of a broken seal are of no use: they were made without regard to how long ago a directory had changed.

@@ -6,6 +6,7 @@ import { UnionfsError } from '../errors.js'
 import { directoryFor, resolveOnce } from '../stack/stack.js'
 import { showsLife } from './building.js'
 import { hashing, layerKey, placeOf } from './keys.js'
+import { commandFor } from './location.js'
 import { patience } from './patience.js'
 import { damagedEntries, knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
 import { dropIndex, withIndex, type IndexWindow } from './store.js'
@@ -53,7 +54,7 @@ export async function forget(dir: string, paths: readonly string[]): Promise<rea
     const doomed = new Map<string, KnownLayer>()
     for (const path of paths) {
       const found = await layersAt(known, path)
-      if (found.length === 0) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+      if (found.length === 0) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: `\`${commandFor(dir, 'index status')}\` lists what is` })
       for (const layer of found) doomed.set(layer.place, layer)
     }
     for (const layer of doomed.values()) await removeLayer(window, layer)

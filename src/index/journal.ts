@@ -7,6 +7,7 @@ import type { Logger } from '../log/logger.js'
 import { decodeEntry, encodeEntry, isSealed, type LayerEntry } from './entry.js'
 import type { FedLayer } from './feed.js'
 import { hashing, layerKey, newSlot, slotKey } from './keys.js'
+import { commandFor } from './location.js'
 import { sizeOnDisk } from './status.js'
 import { IndexError, withIndex, type IndexWindow, type Put } from './store.js'
 
@@ -41,7 +42,7 @@ export class Journal {
     if (this.#broken) this.#clear()
     if (this.#waiting.length === 0 || (!all && this.#bytes < writeAbove)) return
     try {
-      if (isFull(this.dir)) throw new Error('the index has its full size; `unionfs index gc` makes room')
+      if (isFull(this.dir)) throw new Error(`the index has its full size; \`${commandFor(this.dir, 'index gc')}\` makes room`)
       await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => this.#write(window, this.#waiting))
       this.logger.log('debug', 'path index: learned directories kept', { directories: this.#waiting.length })
       this.#clear()

@@ -5,6 +5,7 @@ import { UnionfsError } from '../errors.js'
 import { patience } from './patience.js'
 import type { LayerEntry } from './entry.js'
 import { digestOfDirectories, hashing, pathInKey, placeOf, slotRange } from './keys.js'
+import { commandFor } from './location.js'
 import { damagedEntries, knownLayers, type KnownLayer } from './status.js'
 import { withIndex, type IndexWindow } from './store.js'
 
@@ -37,7 +38,7 @@ export async function verifyIndex(dir: string, paths: readonly string[], options
     const layer = known.find((each) => each.place === place)
     if (layer !== undefined) results.push(await verifyLayer(dir, layer, options))
     else if (place !== undefined && damaged.includes(place)) results.push(damagedLayer(path))
-    else throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+    else throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: `\`${commandFor(dir, 'index status')}\` lists what is` })
   }
   return results
 }

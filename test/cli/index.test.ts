@@ -456,7 +456,7 @@ t.test('drop forgets a layer that is gone by the path it had, however it is writ
   for (const lower of world.lowers) rmSync(lower, { recursive: true })
   const unknown = index('drop', a, 'nope')
   t.equal(unknown.status, 1)
-  t.equal(unknown.stderr, 'unionfs: nope is not in the path index; `unionfs index status` lists what is\n')
+  t.equal(unknown.stderr, `unionfs: nope is not in the path index; \`unionfs index status --index ${world.index}\` lists what is\n`)
   t.same(known(), [a, b, c], 'with one that is not known nothing is forgotten')
   for (const [words, path] of [[`${a}/`, a], ['b', b], ['way/c', c]] as const) {
     const dropped = index('drop', words)

@@ -1,6 +1,7 @@
 // index - the verbs of the path index: build, status, verify, gc, drop.
 import { defaultIndexMib, findCommand } from '../../config/options.js'
 import { collectGarbage, forget } from '../../index/gc.js'
+import { commandFor } from '../../index/location.js'
 import { indexStatus, type IndexStatus } from '../../index/status.js'
 import { IndexError } from '../../index/store.js'
 import { verifyIndex, type VerifiedLayer } from '../../index/verify.js'
@@ -50,7 +51,7 @@ async function status(context: Context, args: Arguments, dir: string): Promise<n
     return exitCodes.ok
   }
   context.output.out(`${printable(dir)}: ${found.layers.length} layers, ${formatBytes(found.bytes)} on disk`)
-  if (found.damaged > 0) context.output.out(`${formatCount(found.damaged, 'damaged entry')}: seal or build those layers again; \`unionfs index gc\` removes what is left of them`)
+  if (found.damaged > 0) context.output.out(`${formatCount(found.damaged, 'damaged entry')}: seal or build those layers again; \`${commandFor(dir, 'index gc')}\` removes what is left of them`)
   if (found.layers.length === 0) return exitCodes.ok
   const rows = found.layers.map(({ entry, state, bytes }) => [
     entry.path,
@@ -68,12 +69,12 @@ async function verify(context: Context, args: Arguments, dir: string, layers: re
   const results = await interruptible((signal) => verifyIndex(dir, paths, { contents: args.flag('contents') === true, signal }))
   const differs = results.some((result) => result.differences.length > 0)
   if (args.flag('json') === true) context.output.out(JSON.stringify({ layers: results }, null, 2))
-  else for (const result of results) context.output.out(describeVerified(result))
+  else for (const result of results) context.output.out(describeVerified(result, dir))
   return differs ? exitCodes.failure : exitCodes.ok
 }
 
-function describeVerified(result: VerifiedLayer): string {
-  if (result.state === 'gone') return `${printable(result.path)}: gone; \`unionfs index gc\` removes it`
+function describeVerified(result: VerifiedLayer, dir: string): string {
+  if (result.state === 'gone') return `${printable(result.path)}: gone; \`${commandFor(dir, 'index gc')}\` removes it`
   if (result.state === 'damaged') return [`${printable(result.path)} (damaged)`, ...result.differences.map((difference) => `  ${difference}`)].join('\n')
   const kind = result.sealed ? 'sealed' : 'not sealed'
   const summary = result.differences.length === 0 ? 'agrees' : `${result.differences.length} differences`
