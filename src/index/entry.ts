@@ -8,6 +8,7 @@ export interface Seal {
   readonly mtime: string // of the root when it was sealed
   readonly ctime: string
   readonly at: string // ISO 8601
+  readonly ended?: string // ISO 8601; since then a union writes below the root, which the root's times do not show
 }
 
 export interface LayerEntry {
@@ -37,5 +38,5 @@ export function decodeEntry(hash: XXHashAPI, value: Buffer): LayerEntry | undefi
 
 // Whether the seal still holds for this root. What changed below it a seal cannot see: that is what it promises.
 export function isSealed(entry: LayerEntry, facts: LayerFacts): boolean {
-  return entry.seal?.mtime === facts.mtime && entry.seal.ctime === facts.ctime
+  return entry.seal?.mtime === facts.mtime && entry.seal.ctime === facts.ctime && entry.seal.ended === undefined
 }

@@ -1,14 +1,12 @@
 // gc - removes from the path index what nobody can use any more, and then what was used longest ago.
 import { resolve } from 'node:path'
-import { loadAddon } from '../engine/addon.js'
-import type { LayerFacts } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
 import { directoryFor, resolveOnce } from '../stack/stack.js'
 import { showsLife } from './building.js'
-import { hashing, layerKey, placeOf } from './keys.js'
+import { layerKey } from './keys.js'
 import { commandFor } from './location.js'
 import { patience } from './patience.js'
-import { damagedEntries, knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
+import { damagedEntries, knownLayers, placeAt, sizeOnDisk, type KnownLayer } from './status.js'
 import { dropIndex, withIndex, type IndexWindow } from './store.js'
 
 export interface GcResult {
@@ -67,17 +65,6 @@ async function layersAt(known: readonly KnownLayer[], given: string): Promise<Kn
   const names = new Set([resolve(cwd, given), resolveOnce(cwd, given)])
   const place = await placeAt(given)
   return known.filter((layer) => layer.place === place || names.has(layer.entry.path))
-}
-
-// Undefined when no directory is there, or it cannot be told from others.
-async function placeAt(path: string): Promise<string | undefined> {
-  let facts: LayerFacts
-  try {
-    facts = loadAddon().layerFacts(path)
-  } catch {
-    return undefined // whatever stands in the way: it can be named by the path it had
-  }
-  return placeOf(await hashing(), facts)
 }
 
 async function removeLayer(window: IndexWindow, { place, entry }: KnownLayer): Promise<void> {

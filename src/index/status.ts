@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadAddon } from '../engine/addon.js'
+import type { LayerFacts } from '../engine/contract.js'
 import { decodeEntry, isSealed, type LayerEntry } from './entry.js'
 import { hashing, layerRange, placeInKey, placeOf } from './keys.js'
 import { patience } from './patience.js'
@@ -57,6 +58,17 @@ export async function damagedEntries(window: IndexWindow): Promise<string[]> {
     for (const [key, value] of chunk) if (decodeEntry(hash, value) === undefined) places.push(placeInKey(key))
   }
   return places
+}
+
+// Undefined when no directory is there, or it cannot be told from others.
+export async function placeAt(path: string): Promise<string | undefined> {
+  let facts: LayerFacts
+  try {
+    facts = loadAddon().layerFacts(path)
+  } catch {
+    return undefined // whatever stands in the way
+  }
+  return placeOf(await hashing(), facts)
 }
 
 async function stateOf(place: string, entry: LayerEntry): Promise<LayerState> {

@@ -59,7 +59,7 @@ async function verifyLayer(dir: string, layer: KnownLayer, options: VerifyOption
   if (state === 'gone') return result
   const contents = options.contents && sealed
   const recorded = await withIndex(dir, { write: false, patienceMilliseconds: patience }, (window) => load(window, entry.slot, contents))
-  if (state === 'changed') result.differences.push('the root of this sealed layer has changed since it was sealed')
+  if (state === 'changed') result.differences.push(entry.seal?.ended === undefined ? 'the root of this sealed layer has changed since it was sealed' : 'a union has written into this sealed layer since it was sealed')
   const addon = loadAddon()
   const walk = addon.walkLayer(entry.path, { full: true, contents })
   const cancel = (): void => {

@@ -4,8 +4,9 @@ import { loadAddon } from '../engine/addon.js'
 import { descriptorProblem } from '../engine/descriptors.js'
 import { recordBytes, type TransportName } from '../config/options.js'
 import { messageOf, ValidationError, type Problem } from '../errors.js'
-import { directoryProblem } from '../index/location.js'
+import { directoryProblem, indexLocation } from '../index/location.js'
 import { noMemory, startMemory, unusableMemory, type MountMemory } from '../index/memory.js'
+import type { Written } from '../index/unseal.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { RecentTroubles } from '../log/recent.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
@@ -60,6 +61,7 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const startedAt = new Date()
   // The mount may hide the layers' own paths.
   const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
+  const written = await whatIsWritten(stack, options.index)
   let native: ServedMount
   try {
     native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined || unfit !== undefined ? 0 : recordBytes }, logger)
@@ -69,23 +71,37 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   }
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, transport: transport.name, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
-  const memory = rememberWith(native, options.index, unfit, logger)
+  const memory = rememberWith(native, options.index, unfit, written, logger)
+  const unsealed = written === undefined ? undefined : endSealsElsewhere(written, options.index, memory, logger)
   const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version, memory, troubles }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
-    await memory.finish()
+    await Promise.all([memory.finish(), unsealed])
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
-  const warnings = unfit !== undefined && options.indexNamed === true && memory !== noMemory ? [...problems, unfit] : problems
+  const warnings = [...problems, ...(unfit !== undefined && options.indexNamed === true && memory !== noMemory ? [unfit] : []), ...(await memory.sealProblems())]
   return { stack, transport: transport.name, native, warnings, logger, ended }
 }
 
-function rememberWith(native: ServedMount, index: string | undefined, unfit: Problem | undefined, logger: Logger): MountMemory {
+function rememberWith(native: ServedMount, index: string | undefined, unfit: Problem | undefined, written: Written | undefined, logger: Logger): MountMemory {
   if (index === undefined || native.records === undefined) return noMemory
-  if (unfit === undefined) return startMemory(native.records, index, logger)
+  if (unfit === undefined) return startMemory(native.records, index, written, logger)
   logger.log('warn', 'without the path index', { reason: `${unfit.subject} ${unfit.reason}`, remedy: unfit.remedy })
   return unusableMemory(index)
+}
+
+// Undefined when nothing is, or there is no index that could hold a seal of it.
+async function whatIsWritten(stack: StackDefinition, index: string | undefined): Promise<Written | undefined> {
+  if (stack.upper === undefined || (index ?? indexLocation(undefined)) === undefined) return undefined
+  return (await import('../index/unseal.js')).writtenBy([stack.upper, stack.workdir])
+}
+
+// The index that commands of this user have when they name none may hold a seal, too, and so may one that the mount was
+// given and its transport does not use.
+async function endSealsElsewhere(written: Written, index: string | undefined, memory: MountMemory, logger: Logger): Promise<void> {
+  const dirs = new Set([index, indexLocation(undefined)].filter((dir) => dir !== undefined && (memory === noMemory || dir !== index)))
+  await (await import('../index/unseal.js')).endSealsIn([...dirs].filter((dir) => dir !== undefined), written, logger)
 }
 
 function identityOf(path: string | undefined): string | undefined {

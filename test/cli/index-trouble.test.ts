@@ -1,10 +1,10 @@
 // index-trouble - what a person is told when the path index cannot do what it was asked for, and that the advice is right.
 // test-timeout: 300
-import { chmodSync, existsSync, mkdirSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { commandFor } from '../../src/index/location.js'
-import { command, isRoot, run, scratch, unionfs, type Ran } from './support.js'
+import { command, eventually, isRoot, run, scratch, unionfs, type Ran } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 
@@ -121,5 +121,88 @@ t.test('an --index that is a symlink of the user is what it leads to; one that l
   t.match(unionfs(['seal', layer, '--index', join(dir, 'dangling')]).stderr, /is a symbolic link that leads nowhere/)
   chmodSync(index, 0o777)
   t.match(unionfs(['seal', layer, '--index', join(dir, 'link')]).stderr, /idx can be written by others/)
+  t.end()
+})
+
+t.test('what contains or lies in the upper or work directory of a live union is not sealed, and a union is not recorded', { skip }, (t) => {
+  const { dir, layer, index } = makePlace(t)
+  const words = ['--index', index]
+  for (const name of ['layer/in/upper/deep', 'work-in/w', 'mnt', 'other']) mkdirSync(join(dir, name), { recursive: true })
+  const mnt = join(dir, 'mnt')
+  t.equal(unionfs(['mount', join(dir, 'other'), join(layer, 'in/upper'), mnt, '--workdir', join(dir, 'work-in/w'), '--index', 'none']).status, 0)
+  const refused: readonly (readonly [path: string, says: string])[] = [
+    [layer, 'contains the upper'],
+    [join(layer, 'in/upper'), 'is the upper'],
+    [join(layer, 'in/upper/deep'), 'lies in the upper'],
+    [join(dir, 'work-in'), 'contains the work directory'],
+  ]
+  for (const [path, says] of refused) {
+    t.equal(unionfs(['seal', path, ...words]).stderr, `unionfs: ${path} ${says} of the union mounted at ${mnt}; unmount that first: unionfs umount ${mnt}\n`)
+  }
+  t.equal(unionfs(['index', 'build', mnt, ...words]).stderr, `unionfs: ${mnt} lies in the union mounted at ${mnt}; record its layers\n`)
+  t.equal(unionfs(['index', 'build', layer, ...words]).status, 0, 'what is only recorded may change')
+  const moved = join('/run/unionfs', readdirSync('/run/unionfs').find((name) => name.endsWith('.json') && readFileSync(join('/run/unionfs', name), 'utf8').includes(mnt)) ?? '')
+  renameSync(moved, `${moved}.hidden`)
+  const unlisted = unionfs(['seal', layer, ...words])
+  renameSync(`${moved}.hidden`, moved)
+  t.match(unlisted.stderr, /layer holds .*\/in\/upper, which .* \(pid \d+\) has locked to write to it/)
+  t.equal(unionfs(['umount', mnt]).status, 0)
+  t.equal(unionfs(['seal', layer, ...words]).status, 0)
+  t.end()
+})
+
+interface SealStatus {
+  readonly layers: readonly { readonly state: string; readonly entry: { readonly path: string } }[]
+}
+
+function statesIn(index: string): string[] {
+  return (JSON.parse(unionfs(['index', 'status', '--json', '--index', index]).stdout) as SealStatus).layers.map(({ state }) => state)
+}
+
+for (const [what, options] of [['', []], [' (fuse-native)', ['--transport=fuse-native']]] as const) {
+  t.test(`a sealed layer in which an upper or work directory comes to lie is sealed no more, and what the union writes is seen${what}`, { skip }, async (t) => {
+    const { dir, layer, index } = makePlace(t)
+    const words = ['--index', index]
+    for (const name of ['layer/deep/upper', 'second/w', 'third/upper/inner', 'apart', 'mnt', 'look', 'other']) mkdirSync(join(dir, name), { recursive: true })
+    writeFileSync(join(layer, 'deep/upper/f'), 'old\n')
+    const sealed = ['layer', 'second', 'third/upper/inner', 'apart'].map((name) => join(dir, name))
+    t.equal(unionfs(['seal', ...sealed, ...words]).status, 0)
+    const [mnt, look] = [join(dir, 'mnt'), join(dir, 'look')]
+    t.equal(unionfs(['mount', join(dir, 'other'), join(layer, 'deep/upper'), mnt, '--workdir', join(layer, 'deep/w'), ...words, ...options]).status, 0)
+    writeFileSync(join(mnt, 'f'), 'new, and longer\n')
+    t.equal(unionfs(['umount', mnt]).status, 0)
+    t.ok(await eventually(() => statesIn(index).includes('changed')))
+    t.same(statesIn(index), ['there', 'changed', 'there', 'there'], 'apart, layer, second, third')
+    const seen = unionfs(['mount', layer, look, ...words])
+    t.equal(seen.stderr, `unionfs: warning: lower (${layer}): its seal does not hold, because a union has written into it since; it is read as any other layer; seal it again: unionfs seal ${layer} --index ${index}\n`)
+    t.equal(readFileSync(join(look, 'deep/upper/f'), 'utf8'), 'new, and longer\n')
+    t.equal(unionfs(['umount', look]).status, 0)
+    t.match(unionfs(['index', 'verify', layer, ...words]), { status: 1, stdout: /a union has written into this sealed layer since it was sealed/ })
+    t.equal(unionfs(['mount', join(dir, 'other'), join(dir, 'third/upper'), mnt, '--workdir', join(dir, 'third/w'), '--index', 'none', ...options], { env: { ...process.env, UNIONFS_INDEX: index } }).status, 0)
+    t.equal(unionfs(['umount', mnt]).status, 0)
+    t.ok(await eventually(() => statesIn(index)[3] === 'changed'), 'what lies in an upper, and the index that the mount did not name')
+    t.equal(unionfs(['seal', ...sealed, ...words]).status, 0)
+    t.same(statesIn(index), ['there', 'there', 'there', 'there'], 'sealed again')
+  })
+}
+
+t.test('a seal whose layer was touched or renamed is told once at mount and in status, with the command that seals it again', { skip }, (t) => {
+  const { dir, layer, index } = makePlace(t)
+  const words = ['--index', index]
+  const [mnt, moved] = [join(dir, 'mnt'), join(dir, 'moved layer')]
+  mkdirSync(mnt)
+  t.equal(unionfs(['seal', layer, ...words]).status, 0)
+  t.equal(unionfs(['mount', layer, mnt, ...words]).stderr, '')
+  t.equal(unionfs(['umount', mnt]).status, 0)
+  renameSync(layer, moved)
+  const remedy = `seal it again: unionfs seal '${moved}' --index ${index}`
+  const mounted = unionfs(['mount', moved, mnt, ...words])
+  t.equal(mounted.status, 0)
+  t.equal(mounted.stderr, `unionfs: warning: lower (${moved}): its seal does not hold, because the directory itself was changed or renamed since; it is read as any other layer; ${remedy}\n`)
+  t.ok(unionfs(['status', mnt]).stdout.includes(`a sealed layer has changed: it is read as any other (layer ${moved}); ${remedy}`))
+  t.equal(unionfs(['umount', mnt]).status, 0)
+  t.equal(unionfs(['seal', moved, ...words]).status, 0)
+  t.equal(unionfs(['mount', moved, mnt, ...words]).stderr, '')
+  t.equal(unionfs(['umount', mnt]).status, 0)
   t.end()
 })

@@ -5,6 +5,7 @@ import { commandFor } from '../../index/location.js'
 import { indexStatus, type IndexStatus } from '../../index/status.js'
 import { IndexError } from '../../index/store.js'
 import { verifyIndex, type VerifiedLayer } from '../../index/verify.js'
+import { requireStill } from '../../mount/writers.js'
 import { printable } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
@@ -30,6 +31,7 @@ export const indexCommand: Command = {
 
 async function build(context: Context, args: Arguments, dir: string, layers: readonly string[]): Promise<number> {
   if (layers.length === 0) throw usageError('no layer is given', findCommand('index'))
+  await requireStill(layers.map(resolveLayer), 'recorded')
   const results = await buildLayers(dir, layers, false)
   report(context, args, results, (result) => {
     const left = result.unrecorded > 0 ? `; ${result.unrecorded} directories changed a moment ago and are learned at their first use` : ''

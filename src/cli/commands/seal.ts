@@ -1,12 +1,12 @@
 // seal - vouches for layers: keeps all they hold in the path index, and mounts believe it from then on.
-import { realpathSync, statSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { findCommand } from '../../config/options.js'
 import { reasonOf, UnionfsError } from '../../errors.js'
 import { loadAddon } from '../../engine/addon.js'
 import { buildLayer, type BuildResult } from '../../index/build.js'
 import { indexLocation, noIndex } from '../../index/location.js'
-import { listMounts } from '../../mount/registry.js'
-import { printable, shellWord } from '../../words.js'
+import { requireStill } from '../../mount/writers.js'
+import { printable } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { interruptible } from '../interrupt.js'
@@ -18,23 +18,11 @@ export const sealCommand: Command = {
   name: 'seal',
   async run(context, args) {
     const dir = requireIndex(args, 'seal')
-    await requireStill(args.positionals.map(resolveLayer))
+    await requireStill(args.positionals.map(resolveLayer), 'sealed')
     const results = await buildLayers(dir, args.positionals, true)
     report(context, args, results, (result) => `sealed ${result.facts.path}: ${result.files} files in ${result.directories} directories, ${formatBytes(result.bytes)} read, digest ${result.digest ?? ''}`)
     return exitCodes.ok
   },
-}
-
-// A seal of what a union writes to would be wrong with the next change.
-async function requireStill(layers: readonly string[]): Promise<void> {
-  const live = await listMounts()
-  for (const path of layers) {
-    const { dev, ino } = statSync(path)
-    const writer = live.find((mount) => mount.upperIdentity === `${dev}:${ino}`)
-    if (writer !== undefined) throw new UnionfsError('BUSY', `${path} is the upper of the union mounted at ${writer.mountpoint}`, { path, remedy: `unmount that first: unionfs umount ${shellWord(writer.mountpoint)}` })
-    const union = live.find((mount) => path === mount.mountpoint || path.startsWith(`${mount.mountpoint}/`))
-    if (union !== undefined) throw new UnionfsError('BUSY', `${path} lies in the union mounted at ${union.mountpoint}`, { path, remedy: 'seal its layers' })
-  }
 }
 
 export function requireIndex(args: Arguments, command: string): string {
