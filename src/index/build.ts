@@ -6,9 +6,11 @@ import { loadAddon } from '../engine/addon.js'
 import type { LayerFacts, NativeWalk, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
 import { BuildingMark } from './building.js'
-import { decodeEntry, encodeEntry, type LayerEntry, type Seal } from './entry.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
 import { buildingKey, digestOfDirectories, hashing, layerKey, newSlot, placeOf, slotKey } from './keys.js'
 import { patience } from './patience.js'
+import type { Seal } from './seal.js'
+import { listSeal } from './seal-list.js'
 import { withIndex, type Put } from './store.js'
 
 export interface BuildProgress {
@@ -204,6 +206,7 @@ class Builder {
     await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, async (window) => {
       await this.#mark.check(window)
       const before = await window.get(layerKey(this.place))
+      listSeal(this.dir, this.place, entry.seal === undefined ? undefined : { facts: this.walk.facts, seal: entry.seal })
       await window.put([...this.#waiting, [layerKey(this.place), encodeEntry(hash, entry)]], [buildingKey(this.#slot)])
       const old = before === undefined ? undefined : decodeEntry(hash, before)
       if (old !== undefined) await window.clearSlot(old.slot)

@@ -1,15 +1,16 @@
 // feed - gives a mount the records of its layers, after it is usable and without holding it up.
 import type { XXHashAPI } from 'xxhash-wasm'
 import type { LayerFacts, NativeRecords } from '../engine/contract.js'
-import { messageOf, type Problem } from '../errors.js'
+import { messageOf } from '../errors.js'
 import type { Logger } from '../log/logger.js'
-import { shellWord } from '../words.js'
-import { decodeEntry, encodeEntry, isSealed, type LayerEntry } from './entry.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
 import { hashing, layerKey, placeOf, slotRange } from './keys.js'
-import { commandFor } from './location.js'
+import { isSealed } from './seal.js'
+import { sealAgain, whyBroken } from './seal-list.js'
 import { placeAt } from './status.js'
 import { IndexError, withIndex, type IndexWindow, type Put } from './store.js'
-import { endSeals, tellEnded, type Written } from './unseal.js'
+import { endSeals, tellEnded } from './unseal.js'
+import type { Written } from './written.js'
 
 // Ten mounts that begin together wait for each other.
 const patience = 15_000
@@ -39,8 +40,6 @@ export interface FeedOptions {
   readonly written: Written | undefined // by this mount
   readonly logger: Logger
   readonly signal: AbortSignal
-  // Of seals that do not hold. Called once, before the records are read, unless the index cannot be used.
-  readonly onSealsKnown: (problems: readonly Problem[]) => void
 }
 
 // Never throws: without records a mount works as well, only slower. One log line tells what was wrong.
@@ -69,7 +68,7 @@ interface FoundLayer extends FedLayer {
 async function feedAll(native: NativeRecords, layers: readonly FedLayer[], window: IndexWindow, options: FeedOptions): Promise<boolean> {
   const { logger, signal, written } = options
   const hash = await hashing()
-  if (written !== undefined) for (const layer of await endSeals(window, written)) tellEnded(logger, layer)
+  if (written !== undefined) for (const layer of await endSeals(options.dir, window, written)) tellEnded(logger, layer)
   const found: FoundLayer[] = []
   for (const layer of layers) {
     const value = await window.get(layerKey(layer.place))
@@ -78,7 +77,7 @@ async function feedAll(native: NativeRecords, layers: readonly FedLayer[], windo
     native.trustLayer(layer.number, sealed)
     if (entry !== undefined) found.push({ ...layer, entry, sealed })
   }
-  options.onSealsKnown(brokenSeals(found, layers.length, options))
+  tellBroken(found, options)
   // Records of a broken seal are of no use: they were made without regard to how long ago a directory had changed.
   const usable = found.filter(({ entry, sealed }) => sealed || entry.seal === undefined)
   for (const layer of usable) {
@@ -89,14 +88,9 @@ async function feedAll(native: NativeRecords, layers: readonly FedLayer[], windo
   return usable.length > 0
 }
 
-function brokenSeals(found: readonly FoundLayer[], layerCount: number, { dir, logger }: FeedOptions): Problem[] {
-  const broken = new Map(found.filter(({ entry, sealed }) => entry.seal !== undefined && !sealed).map((layer) => [layer.facts.path, layer]))
-  return [...broken.values()].map(({ number, facts, entry }) => {
-    const remedy = `seal it again: ${commandFor(dir, `seal ${shellWord(facts.path)}`)}`
-    logger.log('warn', 'a sealed layer has changed: it is read as any other', { layer: facts.path, remedy })
-    const what = entry.seal?.ended === undefined ? 'the directory itself was changed or renamed since' : 'a union has written into it since'
-    return { severity: 'warning', subject: `${layerCount === 1 ? 'lower' : `lower ${number}`} (${facts.path})`, reason: `its seal does not hold, because ${what}; it is read as any other layer`, remedy }
-  })
+function tellBroken(found: readonly FoundLayer[], { dir, logger }: FeedOptions): void {
+  const broken = new Map(found.filter(({ entry, sealed }) => entry.seal !== undefined && !sealed).map(({ facts, entry }) => [facts.path, entry.seal]))
+  for (const [layer, seal] of broken) logger.log('warn', 'a seal does not hold: the layer is read as any other', { layer, reason: whyBroken(seal), remedy: sealAgain(dir, layer) })
 }
 
 // When each layer was used last, and where it is. That cannot be kept is no trouble for the mount.

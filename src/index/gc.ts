@@ -6,6 +6,7 @@ import { showsLife } from './building.js'
 import { layerKey } from './keys.js'
 import { commandFor } from './location.js'
 import { patience } from './patience.js'
+import { listSeal } from './seal-list.js'
 import { damagedEntries, knownLayers, placeAt, sizeOnDisk, type KnownLayer } from './status.js'
 import { dropIndex, withIndex, type IndexWindow } from './store.js'
 
@@ -24,7 +25,7 @@ export async function collectGarbage(dir: string, maxBytes: number): Promise<GcR
     const unreadable = await removeUnreadable(window)
     const known = await knownLayers(window)
     for (const layer of known.filter(({ state }) => state === 'gone')) {
-      await removeLayer(window, layer)
+      await removeLayer(dir, window, layer)
       removed.push({ path: layer.entry.path, reason: 'gone' })
     }
     const left = known.filter(({ state }) => state !== 'gone')
@@ -34,7 +35,7 @@ export async function collectGarbage(dir: string, maxBytes: number): Promise<GcR
     while (sizeOnDisk(dir) > maxBytes) {
       const victim = oldestFirst.shift()
       if (victim === undefined) break
-      await removeLayer(window, victim)
+      await removeLayer(dir, window, victim)
       removed.push({ path: victim.entry.path, reason: 'size' })
       await window.compact()
     }
@@ -55,7 +56,7 @@ export async function forget(dir: string, paths: readonly string[]): Promise<rea
       if (found.length === 0) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: `\`${commandFor(dir, 'index status')}\` lists what is` })
       for (const layer of found) doomed.set(layer.place, layer)
     }
-    for (const layer of doomed.values()) await removeLayer(window, layer)
+    for (const layer of doomed.values()) await removeLayer(dir, window, layer)
     return [...new Set([...doomed.values()].map(({ entry }) => entry.path))]
   })
 }
@@ -67,8 +68,9 @@ async function layersAt(known: readonly KnownLayer[], given: string): Promise<Kn
   return known.filter((layer) => layer.place === place || names.has(layer.entry.path))
 }
 
-async function removeLayer(window: IndexWindow, { place, entry }: KnownLayer): Promise<void> {
+async function removeLayer(dir: string, window: IndexWindow, { place, entry }: KnownLayer): Promise<void> {
   await window.put([], [layerKey(place)])
+  listSeal(dir, place)
   await window.clearSlot(entry.slot)
 }
 

@@ -4,10 +4,12 @@ import { defaultIndexMib } from '../config/options.js'
 import type { LearnedRecord, NativeRecords } from '../engine/contract.js'
 import { messageOf } from '../errors.js'
 import type { Logger } from '../log/logger.js'
-import { decodeEntry, encodeEntry, isSealed, type LayerEntry } from './entry.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
 import type { FedLayer } from './feed.js'
 import { hashing, layerKey, newSlot, slotKey } from './keys.js'
 import { commandFor } from './location.js'
+import { isSealed } from './seal.js'
+import { listSeal } from './seal-list.js'
 import { sizeOnDisk } from './status.js'
 import { IndexError, withIndex, type IndexWindow, type Put } from './store.js'
 
@@ -75,6 +77,7 @@ export class Journal {
       if (found !== undefined && isSealed(found, layer.facts)) continue // sealed meanwhile: it has better ones
       const entry = usable(found, layer)
       if (found !== undefined && found.slot !== entry.slot) abandoned.push(found.slot)
+      if (found?.seal !== undefined) listSeal(this.dir, layer.place)
       for (const record of own) puts.push([slotKey('record', entry.slot, record.path), record.record])
       puts.push([key, encodeEntry(hash, entry)])
     }

@@ -14,8 +14,8 @@ export function isIndexNamed(given: string | undefined, environment: NodeJS.Proc
   return (given ?? environment['UNIONFS_INDEX'] ?? '') !== ''
 }
 
-// Files LevelDB makes. A directory that holds anything else is somebody's, and is never written or removed.
-const levelFile = /^(CURRENT|LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(ldb|sst|log|dbtmp))$/
+// Files that LevelDB and seal-list make. A directory that holds anything else is somebody's, and is never written or removed.
+const ownFile = /^(SEALS|SEALS\.new|CURRENT|LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(ldb|sst|log|dbtmp))$/
 
 // Undefined: without an index.
 export function indexLocation(given: string | undefined, environment: NodeJS.ProcessEnv = process.env): string | undefined {
@@ -71,7 +71,7 @@ export function directoryState(dir: string): DirectoryState {
     if (stats.uid !== process.geteuid?.()) return { unfit: 'belongs to somebody else' }
     if ((stats.mode & 0o022) !== 0) return { unfit: 'can be written by others' }
     const names = readdirSync(dir)
-    const foreign = names.find((name) => !levelFile.test(name))
+    const foreign = names.find((name) => !ownFile.test(name))
     if (foreign !== undefined) return { unfit: `holds files that are no database of ours (${foreign})` }
     if (names.includes('CURRENT')) return 'database'
     return names.some((name) => /^MANIFEST|\.(ldb|sst|log)$/.test(name)) ? 'remains' : 'empty'

@@ -1,38 +1,30 @@
 // memory - the path index in the life of one mount: records go in when it is usable, what it learned comes out.
-import { setTimeout } from 'node:timers/promises'
 import type { NativeRecords } from '../engine/contract.js'
-import type { Problem } from '../errors.js'
 import type { Logger } from '../log/logger.js'
 import type { FeedState } from './feed.js'
-import type { Written } from './unseal.js'
+import type { Written } from './written.js'
 
 // Often enough that little is lost with a killed daemon, rarely enough to cost nothing.
 const collectEvery = 20_000
-// A mount returns after so much, whatever the index has to say of its seals: another process may have it.
-const waitForSeals = 250
 
 export type MemoryState = 'off' | 'loading' | FeedState
 
 export interface MountMemory {
   readonly dir: string | undefined
   state(): MemoryState
-  // What is wrong with the seals of its layers; none when that is not known soon.
-  sealProblems(): Promise<readonly Problem[]>
   // Keeps what was learned. To be called when the mount has ended.
   finish(): Promise<void>
 }
 
-export const noMemory: MountMemory = { dir: undefined, state: () => 'off', sealProblems: () => Promise.resolve([]), finish: () => Promise.resolve() }
+export const noMemory: MountMemory = { dir: undefined, state: () => 'off', finish: () => Promise.resolve() }
 
 // Of a directory that cannot be used, which the mount has told.
 export function unusableMemory(dir: string): MountMemory {
-  return { dir, state: () => 'unusable', sealProblems: () => Promise.resolve([]), finish: () => Promise.resolve() }
+  return { dir, state: () => 'unusable', finish: () => Promise.resolve() }
 }
 
 // Returns at once; never rejects.
 export function startMemory(native: NativeRecords, dir: string, written: Written | undefined, logger: Logger): MountMemory {
-  let onSealsKnown: (problems: readonly Problem[]) => void = () => undefined
-  const sealProblems = new Promise<readonly Problem[]>((resolve) => (onSealsKnown = resolve))
   let state: MemoryState = 'loading'
   let timer: NodeJS.Timeout | undefined
   const ended = new AbortController()
@@ -40,8 +32,7 @@ export function startMemory(native: NativeRecords, dir: string, written: Written
     // Loaded when the mount is usable: its start must not pay for them.
     const [{ feedRecords, placedLayers }, { Journal }] = await Promise.all([import('./feed.js'), import('./journal.js')])
     const layers = await placedLayers(native)
-    const fed = await feedRecords(native, layers, { dir, written, logger, signal: ended.signal, onSealsKnown })
-    onSealsKnown([]) // of an index that cannot be read nothing is known
+    const fed = await feedRecords(native, layers, { dir, written, logger, signal: ended.signal })
     if (fed === 'ready') await native.prepare()
     state = fed
     if (fed === 'unusable') return undefined
@@ -52,14 +43,12 @@ export function startMemory(native: NativeRecords, dir: string, written: Written
     return journal
   })().catch((error: unknown) => {
     state = 'unusable'
-    onSealsKnown([])
     logger.log('warn', 'without the path index', { reason: String(error) })
     return undefined
   })
   return {
     dir,
     state: () => state,
-    sealProblems: () => Promise.race([sealProblems, setTimeout(waitForSeals, [], { ref: false })]),
     finish: async () => {
       ended.abort() // nobody needs the records any more
       await (await started)?.collect(true)

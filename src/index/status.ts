@@ -3,9 +3,10 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadAddon } from '../engine/addon.js'
 import type { LayerFacts } from '../engine/contract.js'
-import { decodeEntry, isSealed, type LayerEntry } from './entry.js'
+import { decodeEntry, type LayerEntry } from './entry.js'
 import { hashing, layerRange, placeInKey, placeOf } from './keys.js'
 import { patience } from './patience.js'
+import { isSealed } from './seal.js'
 import { withIndex, type IndexWindow } from './store.js'
 
 // there: the layer is where it was seen last. changed: sealed, and its root is no longer what was sealed.
@@ -71,7 +72,7 @@ export async function placeAt(path: string): Promise<string | undefined> {
   return placeOf(await hashing(), facts)
 }
 
-async function stateOf(place: string, entry: LayerEntry): Promise<LayerState> {
+export async function stateOf(place: string, entry: LayerEntry): Promise<LayerState> {
   try {
     const facts = loadAddon().layerFacts(entry.path)
     if (placeOf(await hashing(), facts) !== place) return 'gone'

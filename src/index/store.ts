@@ -2,13 +2,14 @@
 //
 // LevelDB belongs to one process at a time, so it is opened in short windows: to read, or to write a batch. Whatever
 // is wrong with it is an IndexError with a kind; a mount then goes on without.
-import { readdirSync, statSync, truncateSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClassicLevel } from 'classic-level'
 import { errnoOf, messageOf, UnionfsError } from '../errors.js'
 import { allOf, buildingKey, buildingRange, formatKey, slotKey, slotRange, type Range, type SlotKind } from './keys.js'
 import { commandFor, directoryState, makeDirectory, whyUnusable } from './location.js'
+import { sealListName } from './seal-list.js'
 import { tellWaiting, toldAfter } from './patience.js'
 
 // absent: there is none. busy: another process has it. unfit: somebody else's directory, or files that are not ours.
@@ -186,6 +187,7 @@ export async function dropIndex(dir: string): Promise<boolean> {
   if (state === 'missing' || state === 'empty') return false
   const Implementation = await implementation()
   try {
+    for (const name of [sealListName, `${sealListName}.new`]) rmSync(join(dir, name), { force: true })
     await Implementation.destroy(dir)
   } catch (error) {
     throw explain(dir, error)

@@ -3,10 +3,10 @@ import { loadAddon } from '../engine/addon.js'
 import type { NativeAddon, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
 import { patience } from './patience.js'
-import type { LayerEntry } from './entry.js'
-import { digestOfDirectories, hashing, pathInKey, placeOf, slotRange } from './keys.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
+import { digestOfDirectories, hashing, layerKey, pathInKey, placeOf, slotRange } from './keys.js'
 import { commandFor } from './location.js'
-import { damagedEntries, knownLayers, type KnownLayer } from './status.js'
+import { damagedEntries, knownLayers, placeAt, stateOf, type KnownLayer } from './status.js'
 import { withIndex, type IndexWindow } from './store.js'
 
 export interface VerifiedLayer {
@@ -36,11 +36,26 @@ export async function verifyIndex(dir: string, paths: readonly string[], options
   for (const path of paths) {
     const place = placeOf(await hashing(), loadAddon().layerFacts(path))
     const layer = known.find((each) => each.place === place)
-    if (layer !== undefined) results.push(await verifyLayer(dir, layer, options))
+    if (layer !== undefined) results.push(await verifyLayer(dir, await seenAt(dir, layer, path), options))
     else if (place !== undefined && damaged.includes(place)) results.push(damagedLayer(path))
     else throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: `\`${commandFor(dir, 'index status')}\` lists what is` })
   }
   return results
+}
+
+// The layer as it is here. Where it was before, it may be no more: then the index learns where it is.
+async function seenAt(dir: string, layer: KnownLayer, path: string): Promise<KnownLayer> {
+  if (path === layer.entry.path) return layer
+  const here = { ...layer.entry, path }
+  const seen = { ...layer, entry: here, state: await stateOf(layer.place, here) }
+  if ((await placeAt(layer.entry.path)) === layer.place) return seen
+  const hash = await hashing()
+  await withIndex(dir, { write: false, patienceMilliseconds: patience }, async (window) => {
+    const value = await window.get(layerKey(layer.place))
+    const entry = value === undefined ? undefined : decodeEntry(hash, value)
+    if (entry !== undefined) await window.put([[layerKey(layer.place), encodeEntry(hash, { ...entry, path })]])
+  })
+  return seen
 }
 
 function damagedLayer(path: string): VerifiedLayer {

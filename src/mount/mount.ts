@@ -4,9 +4,10 @@ import { loadAddon } from '../engine/addon.js'
 import { descriptorProblem } from '../engine/descriptors.js'
 import { recordBytes, type TransportName } from '../config/options.js'
 import { messageOf, ValidationError, type Problem } from '../errors.js'
-import { directoryProblem, indexLocation } from '../index/location.js'
+import { directoryProblem, directoryState, indexLocation } from '../index/location.js'
 import { noMemory, startMemory, unusableMemory, type MountMemory } from '../index/memory.js'
-import type { Written } from '../index/unseal.js'
+import { sealProblems } from '../index/seal-list.js'
+import { writtenBy, type Written } from '../index/written.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { RecentTroubles } from '../log/recent.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
@@ -61,7 +62,9 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const startedAt = new Date()
   // The mount may hide the layers' own paths.
   const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
-  const written = await whatIsWritten(stack, options.index)
+  // Of a transport that uses no index, seals are nobody's business.
+  const brokenSeals = options.index === undefined || transport.name !== 'kernel' ? [] : sealProblems(options.index, stack.lowers)
+  const written = whatIsWritten(stack, options.index)
   let native: ServedMount
   try {
     native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined || unfit !== undefined ? 0 : recordBytes }, logger)
@@ -80,7 +83,7 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
-  const warnings = [...problems, ...(unfit !== undefined && options.indexNamed === true && memory !== noMemory ? [unfit] : []), ...(await memory.sealProblems())]
+  const warnings = [...problems, ...(unfit !== undefined && options.indexNamed === true && memory !== noMemory ? [unfit] : []), ...brokenSeals]
   return { stack, transport: transport.name, native, warnings, logger, ended }
 }
 
@@ -92,16 +95,17 @@ function rememberWith(native: ServedMount, index: string | undefined, unfit: Pro
 }
 
 // Undefined when nothing is, or there is no index that could hold a seal of it.
-async function whatIsWritten(stack: StackDefinition, index: string | undefined): Promise<Written | undefined> {
+function whatIsWritten(stack: StackDefinition, index: string | undefined): Written | undefined {
   if (stack.upper === undefined || (index ?? indexLocation(undefined)) === undefined) return undefined
-  return (await import('../index/unseal.js')).writtenBy([stack.upper, stack.workdir])
+  return writtenBy([stack.upper, stack.workdir])
 }
 
 // The index that commands of this user have when they name none may hold a seal, too, and so may one that the mount was
 // given and its transport does not use.
 async function endSealsElsewhere(written: Written, index: string | undefined, memory: MountMemory, logger: Logger): Promise<void> {
-  const dirs = new Set([index, indexLocation(undefined)].filter((dir) => dir !== undefined && (memory === noMemory || dir !== index)))
-  await (await import('../index/unseal.js')).endSealsIn([...dirs].filter((dir) => dir !== undefined), written, logger)
+  const places = [...new Set([index, indexLocation(undefined)])].filter((dir) => dir !== undefined)
+  const dirs = places.filter((dir) => (memory === noMemory || dir !== index) && directoryState(dir) === 'database')
+  if (dirs.length > 0) await (await import('../index/unseal.js')).endSealsIn(dirs, written, logger)
 }
 
 function identityOf(path: string | undefined): string | undefined {
