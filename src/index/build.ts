@@ -2,9 +2,11 @@
 //
 // Everything goes into a new slot. The layer's entry is changed at the end, in one batch: until then, and after an
 // interruption, the index says what it said before.
+import { lstatSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
 import type { LayerFacts, NativeWalk, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
+import { textOfBytes } from '../words.js'
 import { BuildingMark } from './building.js'
 import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
 import { buildingKey, digestOfDirectories, hashing, layerKey, newSlot, placeOf, slotKey } from './keys.js'
@@ -32,12 +34,14 @@ export interface BuildResult {
   readonly bytes: number
   readonly recordBytes: number
   readonly unrecorded: number // directories that changed a moment ago, or hold what no record can say
+  readonly recent: number // those of them that changed a moment ago
   readonly unreadable: readonly string[]
   readonly digest?: string
 }
 
 // So much is collected before the database is opened: each window costs some milliseconds and a file.
 const windowBytes = 8 << 20
+const settledMs = 3_000 // two seconds, in whole ones
 const parallelWalks = 3 // of the four threads libuv has: the database needs one
 
 export async function buildLayer(dir: string, path: string, options: BuildOptions): Promise<BuildResult> {
@@ -77,6 +81,8 @@ class Builder {
   #files = 0
   #recordBytes = 0
   #unrecorded = 0
+  #recent = 0
+  readonly #begun = Date.now()
   readonly #unreadable: string[] = []
   readonly #digests: [path: Buffer, digest: Buffer][] = []
 
@@ -126,6 +132,7 @@ class Builder {
       bytes: this.walk.bytesRead(),
       recordBytes: this.#recordBytes,
       unrecorded: this.#unrecorded,
+      recent: this.#recent,
       unreadable: this.#unreadable,
       ...(seal === undefined ? {} : { digest: seal.digest }),
     }
@@ -158,13 +165,14 @@ class Builder {
 
   #take(walked: WalkedDirectory): void {
     if (walked.error !== undefined) {
-      this.#unreadable.push(`${walked.path.toString()}: ${walked.error}`)
+      this.#unreadable.push(`${shownPath(walked)}: ${walked.error}`)
       return
     }
     this.#directories++
     this.#files += walked.files
     if (walked.record === undefined) {
       this.#unrecorded++
+      if (this.#isRecent(walked.path)) this.#recent++
       return
     }
     this.#waiting.push([slotKey('record', this.#slot, walked.path), walked.record])
@@ -174,6 +182,15 @@ class Builder {
     this.#waiting.push([slotKey('contents', this.#slot, walked.path), walked.contents])
     this.#waitingBytes += walked.contents.length
     this.#digests.push([walked.path, walked.digest])
+  }
+
+  // Whether it is for this that the walk made no record (native/survey/record_maker.cc).
+  #isRecent(path: Buffer): boolean {
+    try {
+      return lstatSync(Buffer.concat([Buffer.from(`${this.walk.facts.path}/`), path])).ctimeMs > this.#begun - settledMs
+    } catch {
+      return false // gone meanwhile
+    }
   }
 
   // One window after the other; those who walk wait for the last one.
@@ -190,7 +207,7 @@ class Builder {
   async #makeSeal(): Promise<Seal> {
     const { path, mtime, ctime } = this.walk.facts
     const [unreadable] = this.#unreadable
-    if (unreadable !== undefined) throw new UnionfsError('INDEX', `${path}: not sealed, because not all of it can be read (${unreadable})`, { path })
+    if (unreadable !== undefined) throw new UnionfsError('INDEX', `${path}: not sealed, because not all of it can be read (${unreadable})`, { path, remedy: unreadable.endsWith('EACCES') ? 'give yourself permission on it, or seal as root' : 'see that it can be read' })
     const now = loadAddon().layerFacts(path)
     if (this.#unrecorded > 0 || now.mtime !== mtime || now.ctime !== ctime) {
       throw new UnionfsError('INDEX', `${path}: not sealed, because it changed meanwhile or holds another filesystem`, {
@@ -212,4 +229,10 @@ class Builder {
       if (old !== undefined) await window.clearSlot(old.slot)
     })
   }
+}
+
+// Below the root; the root itself is ".".
+function shownPath({ path, failing }: WalkedDirectory): string {
+  const parts = [path, failing ?? Buffer.alloc(0)].filter((part) => part.length > 0).map(textOfBytes)
+  return parts.length === 0 ? '.' : parts.join('/')
 }

@@ -19,10 +19,12 @@ interface ListedSeal {
 
 // Belongs into a window of the database, which only one process has. Undefined: the place has no seal.
 export function listSeal(dir: string, place: string, seal?: { readonly facts: LayerFacts; readonly seal: Seal }): void {
-  const others = readList(dir).filter((each) => each.place !== place)
-  if (seal === undefined) return replaceList(dir, others)
-  const { facts: { inode, birth = '' }, seal: { mtime, ctime } } = seal
-  replaceList(dir, [...others, { place, inode, birth, seal: { mtime, ctime } }])
+  const list = readList(dir).filter((each) => each.place !== place)
+  if (seal !== undefined) {
+    const { facts: { inode, birth = '' }, seal: { mtime, ctime } } = seal
+    list.push({ place, inode, birth, seal: { mtime, ctime } })
+  }
+  replaceList(dir, list)
 }
 
 export function listEnded(dir: string, places: ReadonlySet<string>, ended: string): void {

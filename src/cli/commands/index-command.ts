@@ -2,6 +2,7 @@
 import { defaultIndexMib, findCommand } from '../../config/options.js'
 import { collectGarbage, forget } from '../../index/gc.js'
 import { commandFor } from '../../index/location.js'
+import type { BuildResult } from '../../index/build.js'
 import { indexStatus, type IndexStatus } from '../../index/status.js'
 import { IndexError } from '../../index/store.js'
 import { verifyIndex, type VerifiedLayer } from '../../index/verify.js'
@@ -34,10 +35,16 @@ async function build(context: Context, args: Arguments, dir: string, layers: rea
   await requireStill(layers.map(resolveLayer), 'recorded')
   const results = await buildLayers(dir, layers, false)
   report(context, args, results, (result) => {
-    const left = result.unrecorded > 0 ? `; ${result.unrecorded} directories changed a moment ago and are learned at their first use` : ''
-    return `recorded ${result.facts.path}: ${result.files} files in ${result.directories} directories${left}`
+    return `recorded ${result.facts.path}: ${formatCount(result.files, 'file')} in ${formatCount(result.directories, 'directory')}${leftOut(result)}`
   })
   return results.some((result) => result.unreadable.length > 0) ? exitCodes.failure : exitCodes.ok
+}
+
+function leftOut({ recent, unrecorded }: BuildResult): string {
+  const parts: string[] = []
+  if (recent > 0) parts.push(`; ${formatCount(recent, 'directory')} changed less than two seconds ago and ${recent === 1 ? 'is' : 'are'} left out: run it again in a moment, or seal the layer`)
+  if (unrecorded > recent) parts.push(`; ${formatCount(unrecorded - recent, 'directory')} left out, with marks or mounts that no record can hold`)
+  return parts.join('')
 }
 
 async function status(context: Context, args: Arguments, dir: string): Promise<number> {
@@ -52,7 +59,7 @@ async function status(context: Context, args: Arguments, dir: string): Promise<n
     context.output.out(JSON.stringify(found, null, 2))
     return exitCodes.ok
   }
-  context.output.out(`${printable(dir)}: ${found.layers.length} layers, ${formatBytes(found.bytes)} on disk`)
+  context.output.out(`${printable(dir)}: ${formatCount(found.layers.length, 'layer')}, ${formatBytes(found.bytes)} on disk`)
   if (found.damaged > 0) context.output.out(`${formatCount(found.damaged, 'damaged entry')}: seal or build those layers again; \`${commandFor(dir, 'index gc')}\` removes what is left of them`)
   if (found.layers.length === 0) return exitCodes.ok
   const rows = found.layers.map(({ entry, state, bytes }) => [
@@ -77,10 +84,12 @@ async function verify(context: Context, args: Arguments, dir: string, layers: re
 
 function describeVerified(result: VerifiedLayer, dir: string): string {
   if (result.state === 'gone') return `${printable(result.path)}: gone; \`${commandFor(dir, 'index gc')}\` removes it`
-  if (result.state === 'damaged') return [`${printable(result.path)} (damaged)`, ...result.differences.map((difference) => `  ${difference}`)].join('\n')
+  if (result.state === 'damaged') return [`${printable(result.path)} (damaged)`, ...result.differences.map((difference) => `  ${printable(difference)}`)].join('\n')
   const kind = result.sealed ? 'sealed' : 'not sealed'
-  const summary = result.differences.length === 0 ? 'agrees' : `${result.differences.length} differences`
-  return [`${printable(result.path)} (${kind}): ${result.directories} directories, ${summary}`, ...result.differences.map((difference) => `  ${printable(difference)}`)].join('\n')
+  const { directories, unrecorded, differences } = result
+  const without = unrecorded === 0 ? '' : `; ${unrecorded} of them without a record, learned at their next use`
+  const summary = differences.length > 0 ? formatCount(differences.length, 'difference') : unrecorded > 0 && unrecorded === directories ? 'nothing to compare' : 'agrees'
+  return [`${printable(result.path)} (${kind}): ${formatCount(directories, 'directory')}, ${summary}${without}`, ...result.differences.map((difference) => `  ${printable(difference)}`)].join('\n')
 }
 
 async function gc(context: Context, args: Arguments, dir: string): Promise<number> {
@@ -90,8 +99,8 @@ async function gc(context: Context, args: Arguments, dir: string): Promise<numbe
     return exitCodes.ok
   }
   for (const { path, reason } of result.removed) context.output.out(`removed ${printable(path)} (${reason === 'gone' ? 'gone' : 'the index was too large'})`)
-  if (result.damaged > 0) context.output.out(`removed ${result.damaged} damaged entries`)
-  if (result.slots > 0) context.output.out(`removed ${result.slots} leftovers of interrupted commands`)
+  if (result.damaged > 0) context.output.out(`removed ${formatCount(result.damaged, 'damaged entry')}`)
+  if (result.slots > 0) context.output.out(`removed ${formatCount(result.slots, 'leftover')} of interrupted commands`)
   context.output.out(`${formatBytes(result.bytesBefore)} -> ${formatBytes(result.bytesAfter)}`)
   return exitCodes.ok
 }

@@ -10,7 +10,7 @@ import { printable } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { interruptible } from '../interrupt.js'
-import { formatBytes } from '../output.js'
+import { formatBytes, formatCount } from '../output.js'
 import { usageError, type Arguments } from '../parse.js'
 import { Progress } from '../progress.js'
 
@@ -20,7 +20,7 @@ export const sealCommand: Command = {
     const dir = requireIndex(args, 'seal')
     await requireStill(args.positionals.map(resolveLayer), 'sealed')
     const results = await buildLayers(dir, args.positionals, true)
-    report(context, args, results, (result) => `sealed ${result.facts.path}: ${result.files} files in ${result.directories} directories, ${formatBytes(result.bytes)} read, digest ${result.digest ?? ''}`)
+    report(context, args, results, (result) => `sealed ${result.facts.path}: ${formatCount(result.files, 'file')} in ${formatCount(result.directories, 'directory')}, ${formatBytes(result.bytes)} read, digest ${result.digest ?? ''}`)
     return exitCodes.ok
   },
 }
@@ -55,7 +55,7 @@ export async function buildLayers(dir: string, paths: readonly string[], seal: b
             seal,
             signal,
             onProgress: ({ files, bytes }) => {
-              progress.show(`${path}: ${files} files${seal ? `, ${formatBytes(bytes)}` : ''}`, files, total)
+              progress.show(`${path}: ${formatCount(files, 'file')}${seal ? `, ${formatBytes(bytes)}` : ''}`, files, total)
             },
           }),
         )
