@@ -177,7 +177,7 @@ export const commands: readonly CommandRow[] = [
     most: Number.POSITIVE_INFINITY,
     description:
       'Reads all of each DIR, keeps what it holds with checksums in the path index, and marks it there as sealed. Mounts then answer from the index ' +
-      'without touching the layer, so a sealed layer must not be changed: after a change, seal it again. DIR itself is not written. When interrupted, nothing is kept.',
+      'without touching the layer, so a sealed layer must not be changed: after a change, seal it again. DIR itself is not written. When interrupted, nothing is kept of the DIR at hand; those before it stay sealed.',
     options: [index, json, help],
   },
   {

@@ -149,7 +149,7 @@ class Builder {
 
   #checkInterrupted(): void {
     if (this.options.signal?.aborted !== true) return
-    throw new UnionfsError('INTERRUPTED', `${this.walk.facts.path}: interrupted; nothing was kept`, { path: this.walk.facts.path })
+    throw new UnionfsError('INTERRUPTED', `${this.walk.facts.path}: interrupted; nothing of it was kept`, { path: this.walk.facts.path })
   }
 
   async #work(): Promise<void> {

@@ -4,6 +4,8 @@ import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { outerUid } from '../config/outer-uid.js'
 import { errnoOf, type Problem } from '../errors.js'
+import { isWithin } from '../stack/layer.js'
+import { resolveOnce } from '../stack/stack.js'
 import { shellWord } from '../words.js'
 
 // The word that means "no index".
@@ -83,7 +85,19 @@ export function directoryState(dir: string): DirectoryState {
 // Of a directory in which no database can be, or be made. What is wrong with a database shows when it is opened.
 export function directoryProblem(dir: string): Problem | undefined {
   const reason = whyUnusable(dir)
-  if (reason === undefined) return undefined
+  return reason === undefined ? undefined : unusable(dir, reason)
+}
+
+// Of an index that a mount would find in what it writes or shows itself.
+export function misplacedProblem(dir: string, places: Readonly<Record<string, string | undefined>>): Problem | undefined {
+  const real = resolveOnce('/', dir)
+  for (const [label, path] of Object.entries(places)) {
+    if (path !== undefined && isWithin(real, path)) return unusable(dir, `lies in ${label} (${path})`)
+  }
+  return undefined
+}
+
+function unusable(dir: string, reason: string): Problem {
   return { severity: 'warning', subject: `the path index ${dir}`, reason: `${reason}; nothing is remembered`, remedy: `name another directory with --index, or --index ${noIndex}` }
 }
 

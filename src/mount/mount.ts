@@ -4,7 +4,7 @@ import { loadAddon } from '../engine/addon.js'
 import { descriptorProblem } from '../engine/descriptors.js'
 import { recordBytes, type TransportName } from '../config/options.js'
 import { messageOf, ValidationError, type Problem } from '../errors.js'
-import { directoryProblem, directoryState, indexLocation } from '../index/location.js'
+import { directoryProblem, directoryState, indexLocation, misplacedProblem } from '../index/location.js'
 import { noMemory, startMemory, unusableMemory, type MountMemory } from '../index/memory.js'
 import { sealProblems } from '../index/seal-list.js'
 import { writtenBy, type Written } from '../index/written.js'
@@ -56,7 +56,7 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
 
-  const unfit = options.index === undefined ? undefined : directoryProblem(options.index)
+  const unfit = options.index === undefined ? undefined : (directoryProblem(options.index) ?? misplacedProblem(options.index, { 'the upper': stack.upper, 'the work directory': stack.workdir, 'the mount point': stack.mountpoint }))
   const transport = await transports[options.transport ?? 'kernel']()
   const made = makeWorkdir(stack.workdir)
   const startedAt = new Date()

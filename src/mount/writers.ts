@@ -1,7 +1,7 @@
 // writers - the live unions that write to a directory: what they write to must not be vouched for, and what they show is no layer.
 import { shellWord } from '../words.js'
 import { UnionfsError } from '../errors.js'
-import { Inspector, relate, type DirectoryFacts } from '../stack/layer.js'
+import { Inspector, isWithin, relate, type DirectoryFacts } from '../stack/layer.js'
 import { readMountTable } from '../stack/mount-table.js'
 import { lockedDirectories } from './lock-holder.js'
 import { listMounts, type MountRecord } from './registry.js'
@@ -50,8 +50,4 @@ function roleIn(mount: MountRecord, layer: DirectoryFacts, inspector: Inspector)
 function byPath(layer: string, written: string): 'inside' | 'around' | 'apart' {
   if (isWithin(written, layer)) return 'around'
   return isWithin(layer, written) ? 'inside' : 'apart'
-}
-
-function isWithin(path: string, outer: string): boolean {
-  return path === outer || path.startsWith(outer === '/' ? '/' : `${outer}/`)
 }

@@ -1,5 +1,6 @@
 // index-trouble - what a person is told when the path index cannot do what it was asked for, and that the advice is right.
 // test-timeout: 300
+import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -291,4 +292,60 @@ t.test('a layer that cannot be read whole is not sealed, and the file that is in
   chmodSync(join(layer, 'sub'), 0)
   t.match(seal(), /\(sub: EACCES\)/)
   t.end()
+})
+
+t.test('an interrupted seal of several layers says which are sealed; a lost terminal interrupts, too', async (t) => {
+  const { dir, layer, index } = makePlace(t)
+  const big = join(dir, 'big')
+  mkdirSync(big)
+  const chunk = Buffer.alloc(1 << 20, 7)
+  for (let i = 0; i < 300; i++) writeFileSync(join(big, String(i)), chunk)
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) {
+    const sealing = spawn(command, ['seal', layer, big, '--index', index], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    sealing.stderr.on('data', (text: Buffer) => (said += text.toString()))
+    t.ok(await eventually(() => bytesReadBy(sealing.pid ?? 0) > 30 << 20), 'it is reading the second one')
+    sealing.kill(signal)
+    t.equal(await new Promise((resolve) => sealing.on('close', resolve)), 1, signal)
+    t.equal(said, `unionfs: ${big}: interrupted; nothing of it was kept; sealed before it: ${layer}\n`)
+    t.same(pathsIn(index), [layer])
+  }
+})
+
+function bytesReadBy(pid: number): number {
+  return Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? 0)
+}
+
+t.test('an index in the layer to be sealed is refused, and one in what a mount writes or shows is warned about and not used', { skip }, (t) => {
+  const { dir, layer } = makePlace(t)
+  const inLayer = unionfs(['seal', layer, '--index', join(layer, 'sub/idx')])
+  t.equal(inLayer.stderr, `unionfs: ${layer}: the path index ${layer}/sub/idx lies in it, and whatever it learns would change the layer; name a directory elsewhere with --index\n`)
+  t.notOk(existsSync(join(layer, 'sub/idx')))
+  for (const name of ['upper', 'work', 'mnt']) mkdirSync(join(dir, name))
+  const [upper, work, mnt] = [join(dir, 'upper'), join(dir, 'work'), join(dir, 'mnt')]
+  for (const [label, at] of [['the upper', upper], ['the work directory', work], ['the mount point', mnt]] as const) {
+    const mounted = unionfs(['mount', layer, upper, mnt, '--workdir', work, '--index', join(at, 'idx')])
+    t.equal(mounted.status, 0)
+    t.equal(mounted.stderr, `unionfs: warning: the path index ${at}/idx: lies in ${label} (${at}); nothing is remembered; name another directory with --index, or --index none\n`)
+    t.equal(unionfs(['umount', mnt]).status, 0)
+    t.notOk(existsSync(join(at, 'idx')))
+  }
+  t.end()
+})
+
+t.test('a command that has to wait for the index says so after a second', async (t) => {
+  const { layer, index } = makePlace(t)
+  t.equal(unionfs(['seal', layer, '--index', index]).status, 0)
+  const { Level } = await import('level')
+  const holder = new Level(index)
+  for (const words of [['index', 'status'], ['seal', layer]]) {
+    await holder.open()
+    const waiting = spawn(command, [...words, '--index', index], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    waiting.stderr.on('data', (text: Buffer) => (said += text.toString()))
+    t.ok(await eventually(() => said !== ''))
+    await holder.close()
+    t.equal(await new Promise((resolve) => waiting.on('close', resolve)), 0)
+    t.equal(said, `unionfs: waiting for the path index ${index}, which another process has open\n`)
+  }
 })

@@ -26,7 +26,7 @@ export const indexCommand: Command = {
     const verb = verbs[word]
     if (verb === undefined) throw usageError(`unknown verb ${JSON.stringify(word)} (build, status, verify, gc or drop)`, findCommand('index'))
     if (layers.length > 0 && (word === 'status' || word === 'gc')) throw usageError(`index ${word} takes no layers`, findCommand('index'))
-    return verb(context, args, requireIndex(args, 'index'), layers)
+    return verb(context, args, requireIndex(context, args, 'index'), layers)
   },
 }
 

@@ -5,7 +5,10 @@ import { reasonOf, UnionfsError } from '../../errors.js'
 import { loadAddon } from '../../engine/addon.js'
 import { buildLayer, type BuildResult } from '../../index/build.js'
 import { indexLocation, noIndex } from '../../index/location.js'
+import { onWaiting } from '../../index/patience.js'
 import { requireStill } from '../../mount/writers.js'
+import { isWithin } from '../../stack/layer.js'
+import { resolveOnce } from '../../stack/stack.js'
 import { printable } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
@@ -17,7 +20,7 @@ import { Progress } from '../progress.js'
 export const sealCommand: Command = {
   name: 'seal',
   async run(context, args) {
-    const dir = requireIndex(args, 'seal')
+    const dir = requireIndex(context, args, 'seal')
     await requireStill(args.positionals.map(resolveLayer), 'sealed')
     const results = await buildLayers(dir, args.positionals, true)
     report(context, args, results, (result) => `sealed ${result.facts.path}: ${formatCount(result.files, 'file')} in ${formatCount(result.directories, 'directory')}, ${formatBytes(result.bytes)} read, digest ${result.digest ?? ''}`)
@@ -25,9 +28,13 @@ export const sealCommand: Command = {
   },
 }
 
-export function requireIndex(args: Arguments, command: string): string {
+// Says on stderr when the command has to wait for it.
+export function requireIndex({ output }: Context, args: Arguments, command: string): string {
   const dir = indexLocation(args.text('index'))
   if (dir === undefined) throw usageError(`there is no path index: it is turned off (${noIndex}), or there is no home directory for one; name a directory with --index`, findCommand(command))
+  onWaiting((at) => {
+    output.err(printable(`unionfs: waiting for the path index ${at}, which another process has open`))
+  })
   return dir
 }
 
@@ -48,6 +55,7 @@ export async function buildLayers(dir: string, paths: readonly string[], seal: b
   return interruptible(async (signal) => {
     const results: BuildResult[] = []
     for (const path of paths.map(resolveLayer)) {
+      requireOutside(dir, path)
       const total = seal && progress.visible ? await countFiles(path, signal) : undefined
       try {
         results.push(
@@ -59,12 +67,27 @@ export async function buildLayers(dir: string, paths: readonly string[], seal: b
             },
           }),
         )
+      } catch (error) {
+        throw withKept(error, results, seal)
       } finally {
         progress.clear()
       }
     }
     return results
   })
+}
+
+// What the layers before have got stays.
+function withKept(error: unknown, results: readonly BuildResult[], seal: boolean): unknown {
+  if (!(error instanceof UnionfsError) || results.length === 0) return error
+  const { code, message, errno, syscall, path, remedy } = error
+  return new UnionfsError(code, `${message}; ${seal ? 'sealed' : 'recorded'} before it: ${results.map(({ facts }) => facts.path).join(', ')}`, { errno, syscall, path, remedy, cause: error })
+}
+
+// What is written to the index would change the layer.
+function requireOutside(dir: string, layer: string): void {
+  if (!isWithin(resolveOnce('/', dir), layer)) return
+  throw new UnionfsError('INDEX', `${layer}: the path index ${dir} lies in it, and whatever it learns would change the layer`, { path: layer, remedy: 'name a directory elsewhere with --index' })
 }
 
 export function resolveLayer(path: string): string {
