@@ -31,13 +31,18 @@ node_modules/.package-lock.json: package-lock.json
 native: node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) -C native addon launch
 
-# The command is put into few files: node loads each module of its own slowly, and a mount waits for that. From
-# dist/bin/program the addon and package.json are found at the same distance as from dist/src/ROOM.
+# The command is put into one CommonJS file, with what V8 makes of it beside: node finds, reads, links and compiles ES modules
+# one by one, and a mount waits for that. From dist/bin/program the addon and package.json are found at the same distance
+# as from dist/src/ROOM. What a mount does not need at its start stays outside.
 ts: node_modules/.package-lock.json
 	node_modules/.bin/tsc -p tsconfig.json
 	@rm -rf dist/bin/program
-	@node_modules/.bin/esbuild dist/src/cli/main.js --bundle --splitting --format=esm --platform=node --target=node20 \
-	  --packages=external --outdir=dist/bin/program --log-level=warning
+	@node_modules/.bin/esbuild dist/src/cli/main.js --bundle --format=cjs --platform=node --target=node20 \
+	  --supported:dynamic-import=false --external:level --external:xxhash-wasm --external:fuse-native \
+	  --outfile=dist/bin/program/program.cjs --log-level=warning \
+	  --define:import.meta.url=ownUrl --banner:js='const ownUrl = require("node:url").pathToFileURL(__filename).href'
+	@cp dist/src/cli/start.cjs dist/bin/program/main.cjs
+	@node dist/scripts/cache-program.js
 
 demo: build
 	@sh scripts/demo

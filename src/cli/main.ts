@@ -52,14 +52,18 @@ function takeStarterFd(): number | undefined {
   return fstatSync(Number(text)).isFIFO() ? Number(text) : undefined
 }
 
-const starterFd = takeStarterFd()
-const output: Output = starterFd === undefined ? new StdioOutput() : new StarterOutput(starterFd)
-let exitCode: number
-try {
-  exitCode = await run(process.argv.slice(2), output, starterFd !== undefined)
-} catch (error) {
-  output.err(formatError(error))
-  exitCode = exitCodeOf(error)
+async function main(): Promise<never> {
+  const starterFd = takeStarterFd()
+  const output: Output = starterFd === undefined ? new StdioOutput() : new StarterOutput(starterFd)
+  let exitCode: number
+  try {
+    exitCode = await run(process.argv.slice(2), output, starterFd !== undefined)
+  } catch (error) {
+    output.err(formatError(error))
+    exitCode = exitCodeOf(error)
+  }
+  output.finish(exitCode)
+  process.exit(exitCode)
 }
-output.finish(exitCode)
-process.exit(exitCode)
+
+void main()

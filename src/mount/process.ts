@@ -21,11 +21,12 @@ export function startTimeOf(pid: number): string | undefined {
   }
 }
 
-// Stopped by a signal (SIGSTOP) or a debugger: it does nothing until it is continued.
+// Stopped by a signal (SIGSTOP): it does nothing until it is continued. Under a tracer it stops for moments (state t), at
+// every system call if that is asked for.
 export function isStopped(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return /^[Tt]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+    return stat.startsWith('T', stat.lastIndexOf(')') + 2)
   } catch {
     return false // there is no such process
   }

@@ -16,6 +16,7 @@ import { guarded, pathHandlers } from './path-handlers.js'
 import type { ServedMount, Transport, TransportOptions } from './transport.js'
 
 const packageName: string = 'fuse-native' // a string like any other to the compiler, because the package has no types
+const notFound = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND']) // by import, and by require in the bundled command
 const protocolMinor = 19 // of libfuse 2.9, which the package brings along
 const entrySeconds = 60
 const libraryRemedy = 'install libfuse 2 (apt-get install libfuse2), or mount with --transport=kernel'
@@ -44,7 +45,7 @@ async function loadPackage(): Promise<FuseClass> {
     const loaded = (await import(packageName)) as { default: FuseClass }
     return loaded.default
   } catch (error) {
-    const absent = errnoOf(error) === 'ERR_MODULE_NOT_FOUND'
+    const absent = notFound.has(errnoOf(error) ?? '')
     const noLibrary = messageOf(error).includes('libfuse.so')
     throw new UnionfsError('ENGINE', absent ? 'the npm package fuse-native is not installed' : `the npm package fuse-native cannot be loaded: ${messageOf(error)}`, {
       remedy: noLibrary ? libraryRemedy : installRemedy,

@@ -116,18 +116,19 @@ t.test('a mount point where something is mounted is refused with what to do', { 
 
 t.test('without the package the message says how to get it, and nothing is mounted', { skip }, (t) => {
   const stack = makeStack(t)
-  const hide = join(stack.dir, 'hide.mjs')
-  const resolver = `export function resolve(name, context, next) {
-    if (name === 'fuse-native') throw Object.assign(new Error("Cannot find package 'fuse-native'"), { code: 'ERR_MODULE_NOT_FOUND' })
-    return next(name, context)
-  }`
-  writeFileSync(hide, `import { register } from 'node:module'\nregister('data:text/javascript,' + encodeURIComponent(${JSON.stringify(resolver)}))\n`)
-  const refused = unionfs(['mount', stack.lowers, stack.upper, stack.mnt, ...viaFuseNative], { env: { ...process.env, NODE_OPTIONS: `--import=${hide}` } })
+  const hide = join(stack.dir, 'hide.cjs')
+  writeFileSync(hide, `const Module = require('node:module')
+    const resolve = Module._resolveFilename
+    Module._resolveFilename = (name, ...rest) => {
+      if (name === 'fuse-native') throw Object.assign(new Error("Cannot find module 'fuse-native'"), { code: 'MODULE_NOT_FOUND' })
+      return resolve.call(Module, name, ...rest)
+    }`)
+  const refused = unionfs(['mount', stack.lowers, stack.upper, stack.mnt, ...viaFuseNative], { env: { ...process.env, NODE_OPTIONS: `--require=${hide}` } })
   t.equal(refused.status, 1)
   t.match(refused.stderr, /the npm package fuse-native is not installed; install it \(`npm install fuse-native`/)
   t.notOk(isMounted(stack.mnt))
   t.strictSame(readdirSync(stack.dir).filter((name) => name.startsWith('.upper')), [], 'no work directory is left')
-  const other = unionfs(['mount', stack.lowers, stack.upper, stack.mnt], { env: { ...process.env, NODE_OPTIONS: `--import=${hide}` } })
+  const other = unionfs(['mount', stack.lowers, stack.upper, stack.mnt], { env: { ...process.env, NODE_OPTIONS: `--require=${hide}` } })
   t.equal(other.status, 0, `the kernel transport does not need it: ${other.stderr}`)
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
   t.end()

@@ -92,6 +92,13 @@ t.test('--version names the version of package.json', (t) => {
   t.end()
 })
 
+t.test('certificates meant for other programs of node are not read', (t) => {
+  const result = unionfs(['--version'], { env: { ...process.env, NODE_EXTRA_CA_CERTS: '/nonexistent' } })
+  t.equal(result.status, 0)
+  t.equal(result.stderr, '', 'node warns of certificates it cannot read')
+  t.end()
+})
+
 t.test('--help names every command', (t) => {
   const result = unionfs(['--help'])
   t.equal(result.status, 0)

@@ -59,7 +59,14 @@ function cellText(results: Results, row: ResultRow, id: SubjectId, base: Subject
 }
 
 function inUnit(verdict: Verdict, value: number): string {
-  return verdict.unit === 's' ? formatSeconds(value) : `${formatRatio(value)} x`
+  switch (verdict.unit) {
+    case 's':
+      return formatSeconds(value)
+    case 'bytes':
+      return `${formatRatio(value)} bytes`
+    case 'x':
+      return `${formatRatio(value)} x`
+  }
 }
 
 function wrapped(words: readonly string[], prefix = ''): string[] {
