@@ -1,5 +1,6 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
 import { statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadAddon } from '../engine/addon.js'
 import { descriptorProblem } from '../engine/descriptors.js'
 import { recordBytes, type TransportName } from '../config/options.js'
@@ -37,6 +38,9 @@ export interface MountOptions extends TransportOptions {
   readonly index?: string | undefined // directory of the path index; without one nothing is remembered
   readonly indexNamed?: boolean // somebody chose it, and is warned when it cannot be used
 }
+
+// Milliseconds in which a mount tells whoever waits that it can be used; loading the database would hold that up.
+const afterTheStart = 200
 
 // Each is loaded when it is chosen.
 const transports: Readonly<Record<TransportName, () => Promise<Transport>>> = {
@@ -105,7 +109,9 @@ function whatIsWritten(stack: StackDefinition, index: string | undefined): Writt
 async function endSealsElsewhere(written: Written, index: string | undefined, memory: MountMemory, logger: Logger): Promise<void> {
   const places = [...new Set([index, indexLocation(undefined)])].filter((dir) => dir !== undefined)
   const dirs = places.filter((dir) => (memory === noMemory || dir !== index) && directoryState(dir) === 'database')
-  if (dirs.length > 0) await (await import('../index/unseal.js')).endSealsIn(dirs, written, logger)
+  if (dirs.length === 0) return
+  await sleep(afterTheStart)
+  await (await import('../index/unseal.js')).endSealsIn(dirs, written, logger)
 }
 
 function identityOf(path: string | undefined): string | undefined {
