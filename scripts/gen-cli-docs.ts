@@ -26,6 +26,19 @@ Live mounts are listed in \`/run/unionfs\` (root), \`$XDG_RUNTIME_DIR/unionfs\` 
 directory must belong to the user and be closed to others, or it is not used. The entry of a daemon that died stays as long as its mount does:
 \`status\` names such a mount, \`unionfs umount\` (or \`umount -l\`) removes it.
 
+## Sealed layers and the path index
+A seal ends when the root of the layer is changed, renamed or becomes an upper, and when a union writes below it; the next mount of the layer then warns, and
+reads it as any other. A directory above it may be renamed: the layer is recognised, and the index learns its new path from the next mount or \`verify\` of it.
+
+A sealed layer that is changed all the same, below its root and without a union, is shown as it was sealed: new names are missing, removed ones are listed and fail
+when they are opened, sizes and modes are the old ones. The data is the file's own, within the old size: a longer file is cut there, a shorter one reads as zeros
+up to it. Nothing in the layer is damaged by that; seal it again. \`index verify --contents\` tells what differs.
+
+Mounts write no more to an index that has 1024 MiB; \`seal\` and \`index build\` do. It does not shrink by itself: \`gc\` removes layers that are gone, and then, while it is
+larger than --max-size, the layer whose last use (a mount, to the hour; a seal or build) is longest ago, sealed or not.
+
+A filesystem that was cloned with its layers (an image, a disk) has their seals, too: [docs/SEMANTICS.md](SEMANTICS.md).
+
 ## Layers
 \`LOWER[:LOWER...]\` names up to 500 directories, the top one first. Relative paths and symbolic links are resolved once, at mount. In the
 mount table the filesystem type is \`fuse.unionfs\` and the source \`unionfs\`. Only LOWER is split at colons and has escapes; UPPER, MOUNTPOINT and

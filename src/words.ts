@@ -30,3 +30,19 @@ function escapeOf(char: string): string {
 function bytesOf(char: string): string {
   return char === '\n' ? '\\n' : [...Buffer.from(char)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
 }
+
+// Names that are not UTF-8: each byte that is no text in octal, as in a word of a shell.
+export function textOfBytes(bytes: Buffer): string {
+  if (isText(bytes)) return bytes.toString()
+  let text = ''
+  for (let at = 0; at < bytes.length; ) {
+    const char = [1, 2, 3, 4].map((length) => bytes.subarray(at, at + length)).find(isText)
+    text += char?.toString() ?? `\\${(bytes[at] ?? 0).toString(8).padStart(3, '0')}`
+    at += char?.length ?? 1
+  }
+  return text
+}
+
+function isText(bytes: Buffer): boolean {
+  return Buffer.from(bytes.toString()).equals(bytes)
+}

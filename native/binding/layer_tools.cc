@@ -47,9 +47,10 @@ std::string pathArgument(const Napi::CallbackInfo& info) {
   return {};
 }
 
+// Bytes: names need not be text.
 Napi::Value sentences(Napi::Env env, const std::vector<std::string>& list) {
   Napi::Array array = Napi::Array::New(env, list.size());
-  for (size_t i = 0; i < list.size(); ++i) array.Set(static_cast<uint32_t>(i), Napi::String::New(env, list[i]));
+  for (size_t i = 0; i < list.size(); ++i) array.Set(static_cast<uint32_t>(i), bufferOf(env, list[i]));
   return array;
 }
 
@@ -62,7 +63,10 @@ Napi::Object directoryToJs(Napi::Env env, const WalkedDirectory& walked) {
     object.Set("contents", bufferOf(env, walked.contents));
     object.Set("digest", bufferOf(env, std::string(reinterpret_cast<const char*>(walked.digest.data()), sizeof walked.digest)));
   }
-  if (walked.error.value() != 0) object.Set("error", errnoName(walked.error));
+  if (walked.error.value() != 0) {
+    object.Set("error", errnoName(walked.error));
+    if (!walked.failing.empty()) object.Set("failing", bufferOf(env, walked.failing));
+  }
   return object;
 }
 

@@ -3,8 +3,11 @@
 
 #include <dirent.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdio>
+#include <ctime>
 
 namespace unionfs {
 
@@ -29,10 +32,27 @@ std::string typeName(uint8_t type, bool whiteout) {
   }
 }
 
+struct Mode {
+  uint32_t bits;
+  bool operator==(const Mode&) const = default;
+};
+
+template <typename... Values>
+std::string formatted(const char* format, Values... values) {
+  std::array<char, 64> buffer{};
+  const int length = std::snprintf(buffer.data(), buffer.size(), format, values...);
+  return {buffer.data(), static_cast<size_t>(std::clamp(length, 0, static_cast<int>(buffer.size()) - 1))};
+}
+
 std::string text(uint64_t value) { return std::to_string(value); }
+std::string text(const Mode& mode) { return formatted("%04o", mode.bits); }
+// "2026-11-23 14:05:09.012345678 UTC": two times may differ in the last digit only.
 std::string text(const RecordTime& time) {
-  std::string nsec = std::to_string(time.nsec);
-  return std::to_string(time.sec) + "." + std::string(9 - nsec.size(), '0') + nsec;
+  std::tm utc{};
+  const time_t seconds = time.sec;
+  if (gmtime_r(&seconds, &utc) == nullptr) return formatted("%lld s", static_cast<long long>(time.sec));
+  return formatted("%04d-%02d-%02d %02d:%02d:%02d.%09u UTC", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+                   utc.tm_sec, static_cast<unsigned>(time.nsec));
 }
 std::string text(bool value) { return value ? "yes" : "no"; }
 std::string text(const std::string& value) { return "'" + value + "'"; }
@@ -68,7 +88,7 @@ void compareHeads(Differences& out, const RecordHead& a, const RecordHead& b) {
 void compareAttributes(Differences& out, const RecordedEntry& a, const RecordedEntry& b) {
   const std::string& name = a.name;
   out.compare(name, "size", a.attr.size, b.attr.size);
-  out.compare(name, "mode", uint64_t{a.attr.mode & 07777U}, uint64_t{b.attr.mode & 07777U});
+  out.compare(name, "mode", Mode{a.attr.mode & 07777U}, Mode{b.attr.mode & 07777U});
   out.compare(name, "owner", uint64_t{a.attr.uid}, uint64_t{b.attr.uid});
   out.compare(name, "group", uint64_t{a.attr.gid}, uint64_t{b.attr.gid});
   out.compare(name, "link count", uint64_t{a.attr.nlink}, uint64_t{b.attr.nlink});
@@ -127,6 +147,7 @@ std::vector<std::string> compareContents(const DirRecordContents& recorded, cons
   Differences out;
   if (recordedSums.ownXattrs != foundSums.ownXattrs) out.add(".: its extended attributes differ from the sealed ones");
   const auto both = [&](size_t i, size_t j) {
+    if (a[i].type != b[j].type) return;  // compareRecords tells
     const ContentSums &was = recordedSums.entries[i], &is = foundSums.entries[j];
     if (was.data != is.data) out.add(a[i].name + ": its contents differ from the sealed ones");
     if (was.xattrs != is.xattrs) out.add(a[i].name + ": its extended attributes differ from the sealed ones");

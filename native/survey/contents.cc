@@ -59,13 +59,15 @@ Result<uint64_t> sumFile(At at, std::byte* buffer, const std::function<bool(size
 
 }  // namespace
 
-Result<ContentRecord> sumContents(int fd, const DirRecordContents& record, const std::function<bool(size_t)>& readBytes) {
+Result<ContentRecord> sumContents(int fd, const DirRecordContents& record, const std::function<bool(size_t)>& readBytes,
+                                  std::string& failing) {
   ContentRecord sums;
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kChunk);
   TRY_ASSIGN(sums.ownXattrs, sumXattrs({fd, ""}));
   for (const RecordedEntry& entry : record.entries) {
     const At at{fd, entry.name.c_str()};
     ContentSums& each = sums.entries.emplace_back();
+    failing = entry.name;
     if (entry.type == DT_REG) {
       TRY_ASSIGN(each.data, sumFile(at, buffer.get(), readBytes));
     } else if (entry.type == DT_LNK) {
@@ -77,6 +79,7 @@ Result<ContentRecord> sumContents(int fd, const DirRecordContents& record, const
       TRY_ASSIGN(each.xattrs, sumXattrs(at));
     }
   }
+  failing.clear();
   return sums;
 }
 

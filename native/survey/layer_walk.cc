@@ -74,7 +74,7 @@ Status LayerWalk::read(const Fd& fd, WalkedDirectory& into, std::vector<std::str
       bytesRead_.fetch_add(size, std::memory_order_relaxed);
       return !cancelled_.load(std::memory_order_relaxed);
     };
-    TRY_ASSIGN(const ContentRecord sums, sumContents(fd.get(), *contents, goOn));
+    TRY_ASSIGN(const ContentRecord sums, sumContents(fd.get(), *contents, goOn, into.failing));
     into.contents = encodeContentRecord(sums);
     into.digest = digestOf(*contents, sums);
   }

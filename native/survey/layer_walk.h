@@ -27,8 +27,9 @@ struct WalkedDirectory {
   std::string record;    // empty: no record can be made of it now
   std::string contents;  // a content record, where asked for
   std::array<uint64_t, 2> digest{};
-  uint64_t files = 0;  // names in it that are no directories
-  Errno error{0};      // it could not be read
+  uint64_t files = 0;   // names in it that are no directories
+  Errno error{0};       // it could not be read
+  std::string failing;  // the name in it that the error is about; empty: the directory itself
 };
 
 class LayerWalk {

@@ -154,7 +154,12 @@ TEST("every kind of change of a sealed directory is told, and nothing else") {
          fs::create_directory(d / "f");
        }},
       {"f: size recorded as 5, is 6", [](const fs::path& d) { std::ofstream(d / "f", std::ios::app) << "x"; }},
-      {"f: mode recorded", [](const fs::path& d) { fs::permissions(d / "f", fs::perms::owner_all); }},
+      {"f: mode recorded as 0644, is 0700", [](const fs::path& d) { fs::permissions(d / "f", fs::perms::owner_all); }},
+      {"f: mtime recorded as 2001-09-09 01:46:40.000000007 UTC, is 2001-09-09 01:46:40.000000008 UTC",
+       [](const fs::path& d) {
+         const timespec times[2] = {{0, UTIME_OMIT}, {1'000'000'000, 8}};
+         ::utimensat(AT_FDCWD, (d / "f").c_str(), times, 0);
+       }},
       {"f: link count recorded as 1, is 2", [](const fs::path& d) { fs::create_hard_link(d / "f", d / "g"); }},
       {"f: its contents differ from the sealed ones", [](const fs::path& d) { std::ofstream(d / "f") << "other"; }},
       {"f: extended attributes recorded as no, is yes", [](const fs::path& d) { ::setxattr((d / "f").c_str(), "user.x", "1", 1, 0); }},
@@ -170,6 +175,8 @@ TEST("every kind of change of a sealed directory is told, and nothing else") {
   for (const Change& change : changes) {
     TempDir temp;
     testing::writeTree(temp.path(), "f = hello\nlink -> f\nother = 1");
+    const timespec times[2] = {{0, UTIME_OMIT}, {1'000'000'000, 7}};
+    ::utimensat(AT_FDCWD, (temp.path() / "f").c_str(), times, 0);
     const WalkedDirectory before = walk(temp.path(), kSealing)[""];
     const WalkedDirectory same = walk(temp.path(), kSealing)[""];
     change.make(temp.path());

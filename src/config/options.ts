@@ -177,7 +177,7 @@ export const commands: readonly CommandRow[] = [
     most: Number.POSITIVE_INFINITY,
     description:
       'Reads all of each DIR, keeps what it holds with checksums in the path index, and marks it there as sealed. Mounts then answer from the index ' +
-      'without touching the layer, so a sealed layer must not be changed: after a change, seal it again. DIR itself is not written. When interrupted, nothing is kept.',
+      'without touching the layer, so a sealed layer must not be changed: after a change, seal it again. DIR itself is not written. When interrupted, nothing is kept of the DIR at hand; those before it stay sealed.',
     options: [index, json, help],
   },
   {
@@ -195,7 +195,8 @@ export const commands: readonly CommandRow[] = [
     description:
       'The path index remembers what the directories of layers hold, from one mount to the next. It is a memory: without it every answer is the same. ' +
       'build reads layers whole now instead of at their first use; verify compares layers with what is recorded, prints every difference, and exits with 1 if there is one; ' +
-      'gc removes what belongs to layers that are gone, then those used longest ago until the size fits; drop forgets the layers (one that is gone by the path it had), or everything.',
+      'gc removes layers that are gone, then those used longest ago until the size fits. Gone is what is not at the path where it was seen last; ' +
+      'so is a layer on a filesystem that is not mounted now: mount it first. drop forgets the layers (one that is gone by the path it had), or everything.',
     options: [
       index,
       { name: 'contents', type: 'flag', default: 'off', help: 'verify: reads every file of sealed layers, too, and compares checksums.' },

@@ -20,9 +20,9 @@ export interface NativeAddon {
   // Reads a layer directory by directory. `full`: with all attributes; `contents`: and with checksums of every file.
   walkLayer(path: string, options: { readonly full: boolean; readonly contents: boolean }): NativeWalk
   // A sentence for each difference; null when one of the two is no record.
-  compareRecords(recorded: Buffer, found: Buffer): string[] | null
+  compareRecords(recorded: Buffer, found: Buffer): Buffer[] | null
   // The same of what files hold.
-  compareContents(recorded: Buffer, recordedSums: Buffer, found: Buffer, foundSums: Buffer): string[] | null
+  compareContents(recorded: Buffer, recordedSums: Buffer, found: Buffer, foundSums: Buffer): Buffer[] | null
   describeRecord(record: Buffer): RecordSummary | null
 }
 
@@ -44,6 +44,7 @@ export interface WalkedDirectory {
   readonly contents?: Buffer
   readonly digest?: Buffer // 16 bytes
   readonly error?: string // it could not be read
+  readonly failing?: Buffer // the name in it that the error is about, when it is not the directory itself
 }
 
 export interface NativeWalk {

@@ -2,13 +2,17 @@
 //
 // Everything goes into a new slot. The layer's entry is changed at the end, in one batch: until then, and after an
 // interruption, the index says what it said before.
+import { lstatSync } from 'node:fs'
 import { loadAddon } from '../engine/addon.js'
 import type { LayerFacts, NativeWalk, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
+import { textOfBytes } from '../words.js'
 import { BuildingMark } from './building.js'
-import { decodeEntry, encodeEntry, type LayerEntry, type Seal } from './entry.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
 import { buildingKey, digestOfDirectories, hashing, layerKey, newSlot, placeOf, slotKey } from './keys.js'
 import { patience } from './patience.js'
+import type { Seal } from './seal.js'
+import { listSeal } from './seal-list.js'
 import { withIndex, type Put } from './store.js'
 
 export interface BuildProgress {
@@ -30,12 +34,14 @@ export interface BuildResult {
   readonly bytes: number
   readonly recordBytes: number
   readonly unrecorded: number // directories that changed a moment ago, or hold what no record can say
+  readonly recent: number // those of them that changed a moment ago
   readonly unreadable: readonly string[]
   readonly digest?: string
 }
 
 // So much is collected before the database is opened: each window costs some milliseconds and a file.
 const windowBytes = 8 << 20
+const settledMs = 3_000 // two seconds, in whole ones
 const parallelWalks = 3 // of the four threads libuv has: the database needs one
 
 export async function buildLayer(dir: string, path: string, options: BuildOptions): Promise<BuildResult> {
@@ -58,7 +64,7 @@ export async function recordLayer(dir: string, walk: NativeWalk, options: BuildO
     return await builder.run()
   } catch (error) {
     walk.cancel()
-    await builder.removeTraces()
+    await builder.removeTraces().catch(() => undefined) // `gc` finds them; the failure of the build is the one to tell
     throw error
   } finally {
     options.signal?.removeEventListener('abort', cancel)
@@ -75,6 +81,8 @@ class Builder {
   #files = 0
   #recordBytes = 0
   #unrecorded = 0
+  #recent = 0
+  readonly #begun = Date.now()
   readonly #unreadable: string[] = []
   readonly #digests: [path: Buffer, digest: Buffer][] = []
 
@@ -124,6 +132,7 @@ class Builder {
       bytes: this.walk.bytesRead(),
       recordBytes: this.#recordBytes,
       unrecorded: this.#unrecorded,
+      recent: this.#recent,
       unreadable: this.#unreadable,
       ...(seal === undefined ? {} : { digest: seal.digest }),
     }
@@ -132,12 +141,15 @@ class Builder {
   async removeTraces(): Promise<void> {
     await this.#writing.catch(() => undefined) // that failure is the one being reported
     if (!this.#mark.isSet) return
-    await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => window.clearSlot(this.#slot))
+    await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, async (window) => {
+      await window.clearSlot(this.#slot)
+      await window.compactSlot(this.#slot)
+    })
   }
 
   #checkInterrupted(): void {
     if (this.options.signal?.aborted !== true) return
-    throw new UnionfsError('INTERRUPTED', `${this.walk.facts.path}: interrupted; nothing was kept`, { path: this.walk.facts.path })
+    throw new UnionfsError('INTERRUPTED', `${this.walk.facts.path}: interrupted; nothing of it was kept`, { path: this.walk.facts.path })
   }
 
   async #work(): Promise<void> {
@@ -153,13 +165,14 @@ class Builder {
 
   #take(walked: WalkedDirectory): void {
     if (walked.error !== undefined) {
-      this.#unreadable.push(`${walked.path.toString()}: ${walked.error}`)
+      this.#unreadable.push(`${shownPath(walked)}: ${walked.error}`)
       return
     }
     this.#directories++
     this.#files += walked.files
     if (walked.record === undefined) {
       this.#unrecorded++
+      if (this.#isRecent(walked.path)) this.#recent++
       return
     }
     this.#waiting.push([slotKey('record', this.#slot, walked.path), walked.record])
@@ -169,6 +182,15 @@ class Builder {
     this.#waiting.push([slotKey('contents', this.#slot, walked.path), walked.contents])
     this.#waitingBytes += walked.contents.length
     this.#digests.push([walked.path, walked.digest])
+  }
+
+  // Whether it is for this that the walk made no record (native/survey/record_maker.cc).
+  #isRecent(path: Buffer): boolean {
+    try {
+      return lstatSync(Buffer.concat([Buffer.from(`${this.walk.facts.path}/`), path])).ctimeMs > this.#begun - settledMs
+    } catch {
+      return false // gone meanwhile
+    }
   }
 
   // One window after the other; those who walk wait for the last one.
@@ -185,7 +207,7 @@ class Builder {
   async #makeSeal(): Promise<Seal> {
     const { path, mtime, ctime } = this.walk.facts
     const [unreadable] = this.#unreadable
-    if (unreadable !== undefined) throw new UnionfsError('INDEX', `${path}: not sealed, because not all of it can be read (${unreadable})`, { path })
+    if (unreadable !== undefined) throw new UnionfsError('INDEX', `${path}: not sealed, because not all of it can be read (${unreadable})`, { path, remedy: unreadable.endsWith('EACCES') ? 'give yourself permission on it, or seal as root' : 'see that it can be read' })
     const now = loadAddon().layerFacts(path)
     if (this.#unrecorded > 0 || now.mtime !== mtime || now.ctime !== ctime) {
       throw new UnionfsError('INDEX', `${path}: not sealed, because it changed meanwhile or holds another filesystem`, {
@@ -201,9 +223,16 @@ class Builder {
     await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, async (window) => {
       await this.#mark.check(window)
       const before = await window.get(layerKey(this.place))
+      listSeal(this.dir, this.place, entry.seal === undefined ? undefined : { facts: this.walk.facts, seal: entry.seal })
       await window.put([...this.#waiting, [layerKey(this.place), encodeEntry(hash, entry)]], [buildingKey(this.#slot)])
       const old = before === undefined ? undefined : decodeEntry(hash, before)
       if (old !== undefined) await window.clearSlot(old.slot)
     })
   }
+}
+
+// Below the root; the root itself is ".".
+function shownPath({ path, failing }: WalkedDirectory): string {
+  const parts = [path, failing ?? Buffer.alloc(0)].filter((part) => part.length > 0).map(textOfBytes)
+  return parts.length === 0 ? '.' : parts.join('/')
 }

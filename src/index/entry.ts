@@ -1,14 +1,7 @@
 // entry - what the database says of a layer as a whole: a line of JSON behind its checksum.
 import type { XXHashAPI } from 'xxhash-wasm'
-import type { LayerFacts } from '../engine/contract.js'
 import { hex64 } from './keys.js'
-
-export interface Seal {
-  readonly digest: string // of the content, 32 hex digits
-  readonly mtime: string // of the root when it was sealed
-  readonly ctime: string
-  readonly at: string // ISO 8601
-}
+import type { Seal } from './seal.js'
 
 export interface LayerEntry {
   readonly version: 1
@@ -33,9 +26,4 @@ export function decodeEntry(hash: XXHashAPI, value: Buffer): LayerEntry | undefi
   if (text.slice(0, 16) !== hex64(hash.h64(text.slice(17)))) return undefined
   const entry = JSON.parse(text.slice(17)) as { version: number }
   return entry.version === 1 ? (entry as LayerEntry) : undefined
-}
-
-// Whether the seal still holds for this root. What changed below it a seal cannot see: that is what it promises.
-export function isSealed(entry: LayerEntry, facts: LayerFacts): boolean {
-  return entry.seal?.mtime === facts.mtime && entry.seal.ctime === facts.ctime
 }

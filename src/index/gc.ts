@@ -1,13 +1,13 @@
 // gc - removes from the path index what nobody can use any more, and then what was used longest ago.
 import { resolve } from 'node:path'
-import { loadAddon } from '../engine/addon.js'
-import type { LayerFacts } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
 import { directoryFor, resolveOnce } from '../stack/stack.js'
 import { showsLife } from './building.js'
-import { hashing, layerKey, placeOf } from './keys.js'
+import { layerKey } from './keys.js'
+import { commandFor } from './location.js'
 import { patience } from './patience.js'
-import { damagedEntries, knownLayers, sizeOnDisk, type KnownLayer } from './status.js'
+import { listSeal } from './seal-list.js'
+import { damagedEntries, knownLayers, placeAt, sizeOnDisk, type KnownLayer } from './status.js'
 import { dropIndex, withIndex, type IndexWindow } from './store.js'
 
 export interface GcResult {
@@ -25,7 +25,7 @@ export async function collectGarbage(dir: string, maxBytes: number): Promise<GcR
     const unreadable = await removeUnreadable(window)
     const known = await knownLayers(window)
     for (const layer of known.filter(({ state }) => state === 'gone')) {
-      await removeLayer(window, layer)
+      await removeLayer(dir, window, layer)
       removed.push({ path: layer.entry.path, reason: 'gone' })
     }
     const left = known.filter(({ state }) => state !== 'gone')
@@ -35,7 +35,7 @@ export async function collectGarbage(dir: string, maxBytes: number): Promise<GcR
     while (sizeOnDisk(dir) > maxBytes) {
       const victim = oldestFirst.shift()
       if (victim === undefined) break
-      await removeLayer(window, victim)
+      await removeLayer(dir, window, victim)
       removed.push({ path: victim.entry.path, reason: 'size' })
       await window.compact()
     }
@@ -53,10 +53,10 @@ export async function forget(dir: string, paths: readonly string[]): Promise<rea
     const doomed = new Map<string, KnownLayer>()
     for (const path of paths) {
       const found = await layersAt(known, path)
-      if (found.length === 0) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+      if (found.length === 0) throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: `\`${commandFor(dir, 'index status')}\` lists what is` })
       for (const layer of found) doomed.set(layer.place, layer)
     }
-    for (const layer of doomed.values()) await removeLayer(window, layer)
+    for (const layer of doomed.values()) await removeLayer(dir, window, layer)
     return [...new Set([...doomed.values()].map(({ entry }) => entry.path))]
   })
 }
@@ -68,19 +68,9 @@ async function layersAt(known: readonly KnownLayer[], given: string): Promise<Kn
   return known.filter((layer) => layer.place === place || names.has(layer.entry.path))
 }
 
-// Undefined when no directory is there, or it cannot be told from others.
-async function placeAt(path: string): Promise<string | undefined> {
-  let facts: LayerFacts
-  try {
-    facts = loadAddon().layerFacts(path)
-  } catch {
-    return undefined // whatever stands in the way: it can be named by the path it had
-  }
-  return placeOf(await hashing(), facts)
-}
-
-async function removeLayer(window: IndexWindow, { place, entry }: KnownLayer): Promise<void> {
+async function removeLayer(dir: string, window: IndexWindow, { place, entry }: KnownLayer): Promise<void> {
   await window.put([], [layerKey(place)])
+  listSeal(dir, place)
   await window.clearSlot(entry.slot)
 }
 

@@ -4,9 +4,12 @@ import { defaultIndexMib } from '../config/options.js'
 import type { LearnedRecord, NativeRecords } from '../engine/contract.js'
 import { messageOf } from '../errors.js'
 import type { Logger } from '../log/logger.js'
-import { decodeEntry, encodeEntry, isSealed, type LayerEntry } from './entry.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
 import type { FedLayer } from './feed.js'
 import { hashing, layerKey, newSlot, slotKey } from './keys.js'
+import { commandFor } from './location.js'
+import { isSealed } from './seal.js'
+import { listSeal } from './seal-list.js'
 import { sizeOnDisk } from './status.js'
 import { IndexError, withIndex, type IndexWindow, type Put } from './store.js'
 
@@ -41,7 +44,7 @@ export class Journal {
     if (this.#broken) this.#clear()
     if (this.#waiting.length === 0 || (!all && this.#bytes < writeAbove)) return
     try {
-      if (isFull(this.dir)) throw new Error('the index has its full size; `unionfs index gc` makes room')
+      if (isFull(this.dir)) throw new Error(`the index has its full size; \`${commandFor(this.dir, 'index gc')}\` makes room`)
       await withIndex(this.dir, { write: true, patienceMilliseconds: patience }, (window) => this.#write(window, this.#waiting))
       this.logger.log('debug', 'path index: learned directories kept', { directories: this.#waiting.length })
       this.#clear()
@@ -74,6 +77,7 @@ export class Journal {
       if (found !== undefined && isSealed(found, layer.facts)) continue // sealed meanwhile: it has better ones
       const entry = usable(found, layer)
       if (found !== undefined && found.slot !== entry.slot) abandoned.push(found.slot)
+      if (found?.seal !== undefined) listSeal(this.dir, layer.place)
       for (const record of own) puts.push([slotKey('record', entry.slot, record.path), record.record])
       puts.push([key, encodeEntry(hash, entry)])
     }

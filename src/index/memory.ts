@@ -2,6 +2,7 @@
 import type { NativeRecords } from '../engine/contract.js'
 import type { Logger } from '../log/logger.js'
 import type { FeedState } from './feed.js'
+import type { Written } from './written.js'
 
 // Often enough that little is lost with a killed daemon, rarely enough to cost nothing.
 const collectEvery = 20_000
@@ -23,7 +24,7 @@ export function unusableMemory(dir: string): MountMemory {
 }
 
 // Returns at once; never rejects.
-export function startMemory(native: NativeRecords, dir: string, logger: Logger): MountMemory {
+export function startMemory(native: NativeRecords, dir: string, written: Written | undefined, logger: Logger): MountMemory {
   let state: MemoryState = 'loading'
   let timer: NodeJS.Timeout | undefined
   const ended = new AbortController()
@@ -31,7 +32,7 @@ export function startMemory(native: NativeRecords, dir: string, logger: Logger):
     // Loaded when the mount is usable: its start must not pay for them.
     const [{ feedRecords, placedLayers }, { Journal }] = await Promise.all([import('./feed.js'), import('./journal.js')])
     const layers = await placedLayers(native)
-    const fed = await feedRecords(native, layers, dir, logger, ended.signal)
+    const fed = await feedRecords(native, layers, { dir, written, logger, signal: ended.signal })
     if (fed === 'ready') await native.prepare()
     state = fed
     if (fed === 'unusable') return undefined

@@ -2,9 +2,11 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadAddon } from '../engine/addon.js'
-import { decodeEntry, isSealed, type LayerEntry } from './entry.js'
+import type { LayerFacts } from '../engine/contract.js'
+import { decodeEntry, type LayerEntry } from './entry.js'
 import { hashing, layerRange, placeInKey, placeOf } from './keys.js'
 import { patience } from './patience.js'
+import { isSealed } from './seal.js'
 import { withIndex, type IndexWindow } from './store.js'
 
 // there: the layer is where it was seen last. changed: sealed, and its root is no longer what was sealed.
@@ -59,7 +61,18 @@ export async function damagedEntries(window: IndexWindow): Promise<string[]> {
   return places
 }
 
-async function stateOf(place: string, entry: LayerEntry): Promise<LayerState> {
+// Undefined when no directory is there, or it cannot be told from others.
+export async function placeAt(path: string): Promise<string | undefined> {
+  let facts: LayerFacts
+  try {
+    facts = loadAddon().layerFacts(path)
+  } catch {
+    return undefined // whatever stands in the way
+  }
+  return placeOf(await hashing(), facts)
+}
+
+export async function stateOf(place: string, entry: LayerEntry): Promise<LayerState> {
   try {
     const facts = loadAddon().layerFacts(entry.path)
     if (placeOf(await hashing(), facts) !== place) return 'gone'

@@ -2,17 +2,21 @@
 import { loadAddon } from '../engine/addon.js'
 import type { NativeAddon, WalkedDirectory } from '../engine/contract.js'
 import { UnionfsError } from '../errors.js'
+import { textOfBytes } from '../words.js'
 import { patience } from './patience.js'
-import type { LayerEntry } from './entry.js'
-import { digestOfDirectories, hashing, pathInKey, placeOf, slotRange } from './keys.js'
-import { damagedEntries, knownLayers, type KnownLayer } from './status.js'
+import { decodeEntry, encodeEntry, type LayerEntry } from './entry.js'
+import { digestOfDirectories, hashing, layerKey, pathInKey, placeOf, slotRange } from './keys.js'
+import { Findings, keyOf } from './findings.js'
+import { commandFor } from './location.js'
+import { damagedEntries, knownLayers, placeAt, stateOf, type KnownLayer } from './status.js'
 import { withIndex, type IndexWindow } from './store.js'
 
 export interface VerifiedLayer {
   readonly path: string
   readonly state: KnownLayer['state'] | 'damaged' // damaged: its entry cannot be read, so not even where it was
   readonly sealed: boolean
-  readonly directories: number // compared
+  readonly directories: number // that were looked at
+  readonly unrecorded: number // of those, without a record to compare with
   readonly differences: readonly string[]
 }
 
@@ -35,15 +39,30 @@ export async function verifyIndex(dir: string, paths: readonly string[], options
   for (const path of paths) {
     const place = placeOf(await hashing(), loadAddon().layerFacts(path))
     const layer = known.find((each) => each.place === place)
-    if (layer !== undefined) results.push(await verifyLayer(dir, layer, options))
+    if (layer !== undefined) results.push(await verifyLayer(dir, await seenAt(dir, layer, path), options))
     else if (place !== undefined && damaged.includes(place)) results.push(damagedLayer(path))
-    else throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: '`unionfs index status` lists what is' })
+    else throw new UnionfsError('INDEX', `${path} is not in the path index`, { path, remedy: `\`${commandFor(dir, 'index status')}\` lists what is` })
   }
   return results
 }
 
+// The layer as it is here. Where it was before, it may be no more: then the index learns where it is.
+async function seenAt(dir: string, layer: KnownLayer, path: string): Promise<KnownLayer> {
+  if (path === layer.entry.path) return layer
+  const here = { ...layer.entry, path }
+  const seen = { ...layer, entry: here, state: await stateOf(layer.place, here) }
+  if ((await placeAt(layer.entry.path)) === layer.place) return seen
+  const hash = await hashing()
+  await withIndex(dir, { write: false, patienceMilliseconds: patience }, async (window) => {
+    const value = await window.get(layerKey(layer.place))
+    const entry = value === undefined ? undefined : decodeEntry(hash, value)
+    if (entry !== undefined) await window.put([[layerKey(layer.place), encodeEntry(hash, { ...entry, path })]])
+  })
+  return seen
+}
+
 function damagedLayer(path: string): VerifiedLayer {
-  return { path, state: 'damaged', sealed: false, directories: 0, differences: ['its entry in the path index is damaged, so no seal of it holds: seal or build it again'] }
+  return { path, state: 'damaged', sealed: false, directories: 0, unrecorded: 0, differences: ['its entry in the path index is damaged, so no seal of it holds: seal or build it again'] }
 }
 
 interface Recorded {
@@ -54,11 +73,12 @@ interface Recorded {
 async function verifyLayer(dir: string, layer: KnownLayer, options: VerifyOptions): Promise<VerifiedLayer> {
   const { entry, state } = layer
   const sealed = entry.seal !== undefined
-  const result = { path: entry.path, state, sealed, directories: 0, differences: [] as string[] }
-  if (state === 'gone') return result
+  const result = { path: entry.path, state, sealed, directories: 0, unrecorded: 0 }
+  if (state === 'gone') return { ...result, differences: [] }
   const contents = options.contents && sealed
   const recorded = await withIndex(dir, { write: false, patienceMilliseconds: patience }, (window) => load(window, entry.slot, contents))
-  if (state === 'changed') result.differences.push('the root of this sealed layer has changed since it was sealed')
+  const found = new Findings()
+  if (state === 'changed') found.add(whyChanged(entry))
   const addon = loadAddon()
   const walk = addon.walkLayer(entry.path, { full: true, contents })
   const cancel = (): void => {
@@ -72,18 +92,23 @@ async function verifyLayer(dir: string, layer: KnownLayer, options: VerifyOption
       result.directories++
       files += walked.files
       if (walked.digest !== undefined) digests.push([walked.path, walked.digest])
-      result.differences.push(...compareDirectory(addon, walked, recorded, entry.complete).map((difference) => place(walked.path, difference)))
+      if (!entry.complete && walked.error === undefined && !recorded.records.has(keyOf(walked.path))) result.unrecorded++
+      compareDirectory(addon, walked, recorded, entry.complete, found)
     }
   }
   options.signal?.removeEventListener('abort', cancel)
   if (options.signal?.aborted === true) throw new UnionfsError('INTERRUPTED', 'interrupted')
-  for (const path of recorded.records.keys()) result.differences.push(place(Buffer.from(path, 'latin1'), '.: recorded, and no directory of the layer'))
-  for (const path of recorded.contents.keys()) result.differences.push(place(Buffer.from(path, 'latin1'), '.: has checksums, and no record'))
+  for (const path of recorded.records.keys()) found.missing(path)
+  for (const path of recorded.contents.keys()) if (!recorded.records.has(path)) found.inDirectory(path, '.: has checksums, and no record')
   // Where the layer differs from its records, it differs from the seal, too.
-  if (entry.seal !== undefined && result.differences.length === 0) {
-    result.differences.push(...compareSeal(entry, files, result.directories, contents ? digestOfDirectories(await hashing(), digests) : undefined))
+  if (entry.seal !== undefined && found.lines().length === 0) {
+    for (const line of compareSeal(entry, files, result.directories, contents ? digestOfDirectories(await hashing(), digests) : undefined)) found.add(line)
   }
-  return result
+  return { ...result, differences: found.lines() }
+}
+
+function whyChanged({ seal }: LayerEntry): string {
+  return seal?.ended === undefined ? 'the root of this sealed layer has changed since it was sealed' : 'a union has written into this sealed layer since it was sealed'
 }
 
 // The layer is what the records say: then so is the seal, unless somebody changed that.
@@ -109,25 +134,23 @@ async function load(window: IndexWindow, slot: string, contents: boolean): Promi
 }
 
 // What was compared is taken out of `recorded`: what stays was not met.
-function compareDirectory(addon: NativeAddon, walked: WalkedDirectory, recorded: Recorded, complete: boolean): string[] {
-  const key = walked.path.toString('latin1')
+function compareDirectory(addon: NativeAddon, walked: WalkedDirectory, recorded: Recorded, complete: boolean, found: Findings): void {
+  const key = keyOf(walked.path)
   const record = recorded.records.get(key)
   const sums = recorded.contents.get(key)
   recorded.records.delete(key)
   recorded.contents.delete(key)
-  if (walked.error !== undefined) return [`.: cannot be read (${walked.error})`]
-  if (record === undefined) return complete ? ['.: there, and not recorded'] : []
-  if (walked.record === undefined) return ['.: changed while it was read, or holds another filesystem']
-  const differences = addon.compareRecords(record, walked.record)
-  if (differences === null) return ['.: the record is damaged, or of another version']
-  if (walked.contents === undefined) return differences
-  if (sums === undefined) return [...differences, '.: the checksums of its contents are missing']
-  return [...differences, ...(addon.compareContents(record, sums, walked.record, walked.contents) ?? ['.: the checksums of its contents are damaged'])]
+  if (walked.error !== undefined) found.unreadable(key, walked.failing, walked.error)
+  else if (record !== undefined) for (const difference of differencesOf(addon, walked, record, sums)) found.inDirectory(key, difference)
+  else if (complete) found.added(key)
 }
 
-// "usr/bin" and "env: size ..." to "usr/bin/env: size ...".
-function place(directory: Buffer, difference: string): string {
-  const path = directory.toString()
-  if (difference.startsWith('.: ')) return (path === '' ? '.' : path) + difference.slice(1)
-  return path === '' ? difference : `${path}/${difference}`
+function differencesOf(addon: NativeAddon, walked: WalkedDirectory, record: Buffer, sums: Buffer | undefined): string[] {
+  if (walked.record === undefined) return ['.: changed while it was read, or holds another filesystem']
+  const differences = addon.compareRecords(record, walked.record)?.map(textOfBytes)
+  if (differences === undefined) return ['.: the record is damaged, or of another version']
+  if (walked.contents === undefined) return differences
+  if (sums === undefined) return [...differences, '.: the checksums of its contents are missing']
+  const contents = addon.compareContents(record, sums, walked.record, walked.contents)?.map(textOfBytes)
+  return [...differences, ...(contents ?? ['.: the checksums of its contents are damaged'])]
 }

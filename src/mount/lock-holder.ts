@@ -1,5 +1,6 @@
 // lock-holder - who has locked an upper or work directory. The engine locks both with flock (native/layer/workdir.cc).
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { errnoOf, UnionfsError } from '../errors.js'
 import { shellWord } from '../words.js'
 import type { StackDefinition } from '../stack/stack.js'
@@ -57,12 +58,58 @@ function readLocks(): FlockEntry[] {
   }
 }
 
+export interface LockedDirectory {
+  readonly path: string // as its holder sees it
+  readonly pid: number
+  readonly name: string
+}
+
+// Directories that engines have locked to write to them, other users' and in other mount namespaces too, as far as this user
+// may look at their processes.
+export function lockedDirectories(): LockedDirectory[] {
+  const found: LockedDirectory[] = []
+  const locks = readLocks()
+  for (const pid of new Set(locks.map((lock) => lock.pid))) {
+    const files = new Set(locks.filter((lock) => lock.pid === pid).map((lock) => lock.file))
+    for (const fd of descriptorsOf(pid)) {
+      const path = lockedPath(fd, files)
+      if (path !== undefined) found.push({ path, pid, name: nameOf(pid) })
+    }
+  }
+  return found
+}
+
+function descriptorsOf(pid: number): string[] {
+  const dir = `/proc/${pid}/fd`
+  try {
+    return readdirSync(dir).map((fd) => join(dir, fd))
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return [] // it has ended, or is another user's
+  }
+}
+
+function lockedPath(fd: string, files: ReadonlySet<string>): string | undefined {
+  try {
+    const stats = statSync(fd, { bigint: true })
+    return stats.isDirectory() && files.has(fileOf(stats)) ? readlinkSync(fd) : undefined
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined // closed meanwhile
+  }
+}
+
+// As /proc/locks names it.
+function fileOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn)
+  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)
+  return `${major}:${minor}:${ino}`
+}
+
 function lockerOf(path: string, locks: readonly FlockEntry[]): number | undefined {
   try {
-    const { dev, ino } = statSync(path, { bigint: true })
-    const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn)
-    const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)
-    return locks.find((lock) => lock.file === `${major}:${minor}:${ino}`)?.pid
+    const file = fileOf(statSync(path, { bigint: true }))
+    return locks.find((lock) => lock.file === file)?.pid
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     return undefined // gone meanwhile

@@ -1,11 +1,14 @@
 // mount - from a checked request to a live mount with its registry entry and control socket, and back.
 import { statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadAddon } from '../engine/addon.js'
 import { descriptorProblem } from '../engine/descriptors.js'
 import { recordBytes, type TransportName } from '../config/options.js'
 import { messageOf, ValidationError, type Problem } from '../errors.js'
-import { directoryProblem } from '../index/location.js'
+import { directoryProblem, directoryState, indexLocation, misplacedProblem } from '../index/location.js'
 import { noMemory, startMemory, unusableMemory, type MountMemory } from '../index/memory.js'
+import { sealProblems } from '../index/seal-list.js'
+import { writtenBy, type Written } from '../index/written.js'
 import { nullLogger, type Logger } from '../log/logger.js'
 import { RecentTroubles } from '../log/recent.js'
 import { takeSnapshot } from '../metrics/snapshot.js'
@@ -36,6 +39,9 @@ export interface MountOptions extends TransportOptions {
   readonly indexNamed?: boolean // somebody chose it, and is warned when it cannot be used
 }
 
+// Milliseconds in which a mount tells whoever waits that it can be used; loading the database would hold that up.
+const afterTheStart = 200
+
 // Each is loaded when it is chosen.
 const transports: Readonly<Record<TransportName, () => Promise<Transport>>> = {
   kernel: async () => (await import('../transport/kernel.js')).kernelTransport,
@@ -54,12 +60,15 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   if (problems.some((problem) => problem.severity === 'error')) throw new ValidationError(problems.filter((problem) => problem.severity === 'error'))
   for (const warning of problems) logger.log('warn', warning.reason, { subject: warning.subject, remedy: warning.remedy })
 
-  const unfit = options.index === undefined ? undefined : directoryProblem(options.index)
+  const unfit = options.index === undefined ? undefined : (directoryProblem(options.index) ?? misplacedProblem(options.index, { 'the upper': stack.upper, 'the work directory': stack.workdir, 'the mount point': stack.mountpoint }))
   const transport = await transports[options.transport ?? 'kernel']()
   const made = makeWorkdir(stack.workdir)
   const startedAt = new Date()
   // The mount may hide the layers' own paths.
   const identities = { upper: identityOf(stack.upper), workdir: identityOf(stack.workdir) }
+  // Of a transport that uses no index, seals are nobody's business.
+  const brokenSeals = options.index === undefined || transport.name !== 'kernel' ? [] : sealProblems(options.index, stack.lowers)
+  const written = whatIsWritten(stack, options.index)
   let native: ServedMount
   try {
     native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined || unfit !== undefined ? 0 : recordBytes }, logger)
@@ -69,23 +78,40 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   }
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, transport: transport.name, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })
-  const memory = rememberWith(native, options.index, unfit, logger)
+  const memory = rememberWith(native, options.index, unfit, written, logger)
+  const unsealed = written === undefined ? undefined : endSealsElsewhere(written, options.index, memory, logger)
   const listing = await enlist({ stack, transport: transport.name, native, startedAt, identities, version: addon.version, memory, troubles }, logger)
   const ended = native.ended.then(async (reason) => {
     await listing.withdraw()
-    await memory.finish()
+    await Promise.all([memory.finish(), unsealed])
     logger.log('info', 'ended', { mountpoint: stack.mountpoint, reason })
     return reason
   })
-  const warnings = unfit !== undefined && options.indexNamed === true && memory !== noMemory ? [...problems, unfit] : problems
+  const warnings = [...problems, ...(unfit !== undefined && options.indexNamed === true && memory !== noMemory ? [unfit] : []), ...brokenSeals]
   return { stack, transport: transport.name, native, warnings, logger, ended }
 }
 
-function rememberWith(native: ServedMount, index: string | undefined, unfit: Problem | undefined, logger: Logger): MountMemory {
+function rememberWith(native: ServedMount, index: string | undefined, unfit: Problem | undefined, written: Written | undefined, logger: Logger): MountMemory {
   if (index === undefined || native.records === undefined) return noMemory
-  if (unfit === undefined) return startMemory(native.records, index, logger)
+  if (unfit === undefined) return startMemory(native.records, index, written, logger)
   logger.log('warn', 'without the path index', { reason: `${unfit.subject} ${unfit.reason}`, remedy: unfit.remedy })
   return unusableMemory(index)
+}
+
+// Undefined when nothing is, or there is no index that could hold a seal of it.
+function whatIsWritten(stack: StackDefinition, index: string | undefined): Written | undefined {
+  if (stack.upper === undefined || (index ?? indexLocation(undefined)) === undefined) return undefined
+  return writtenBy([stack.upper, stack.workdir])
+}
+
+// The index that commands of this user have when they name none may hold a seal, too, and so may one that the mount was
+// given and its transport does not use.
+async function endSealsElsewhere(written: Written, index: string | undefined, memory: MountMemory, logger: Logger): Promise<void> {
+  const places = [...new Set([index, indexLocation(undefined)])].filter((dir) => dir !== undefined)
+  const dirs = places.filter((dir) => (memory === noMemory || dir !== index) && directoryState(dir) === 'database')
+  if (dirs.length === 0) return
+  await sleep(afterTheStart)
+  await (await import('../index/unseal.js')).endSealsIn(dirs, written, logger)
 }
 
 function identityOf(path: string | undefined): string | undefined {

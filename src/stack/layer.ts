@@ -83,6 +83,11 @@ export function relate(a: DirectoryFacts, b: DirectoryFacts): Relation {
   return 'apart'
 }
 
+// Of two resolved paths.
+export function isWithin(path: string, outer: string): boolean {
+  return path === outer || path.startsWith(outer === '/' ? '/' : `${outer}/`)
+}
+
 export function canAccess(path: string, mode: 'read' | 'write'): string | undefined {
   try {
     accessSync(path, (mode === 'read' ? constants.R_OK : constants.W_OK | constants.R_OK) | constants.X_OK)

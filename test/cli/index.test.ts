@@ -340,7 +340,7 @@ t.test('a seal whose root has changed is no seal: the layer is read, and one log
   t.match(unionfs(['index', 'status', '--index', world.index]).stdout, /a\s+sealed, changed/)
   const seen = await look(t, world)
   t.ok(seen.view.some((line) => line.startsWith('new ')))
-  t.equal(logLines(world, 'a sealed layer has changed: it is read as any other').length, 1)
+  t.equal(logLines(world, 'a seal does not hold: the layer is read as any other').length, 1)
 })
 
 t.test('verify finds what differs and says where; --contents finds rot that no time or size shows', { skip }, (t) => {
@@ -362,7 +362,7 @@ t.test('verify finds what differs and says where; --contents finds rot that no t
   chmodSync(join(world.dir, 'a/etc/conf'), 0o600)
   const found = verify()
   t.equal(found.status, 1)
-  t.match(found.stdout, /usr\/share\/doc: recorded, and no directory of the layer/)
+  t.match(found.stdout, /usr\/share\/doc: recorded, and not there/)
   t.match(found.stdout, /usr\/share\/man: there, and not recorded/)
   t.match(found.stdout, /etc\/conf: mode recorded as/)
   t.match(verify(world.lowers[2] ?? '').stdout, /^.*\/c \(sealed\)/)
@@ -394,7 +394,7 @@ t.test('verify tells a seal that does not match: a damaged one, and one that was
   t.equal(verify('--contents').status, 0)
   await tamper(world, a, (entry) => withSeal(entry, { digest: '0'.repeat(32) }), true)
   await tamper(world, b, (entry) => ({ ...entry, files: entry.files + 1 }), true)
-  t.match(verify('--contents', a), { status: 1, stdout: /a \(sealed\).*1 differences\n {2}the seal does not match: its digest is 0{32}, and that of the contents [0-9a-f]{32}\n$/ })
+  t.match(verify('--contents', a), { status: 1, stdout: /a \(sealed\).*1 difference\n {2}the seal does not match: its digest is 0{32}, and that of the contents [0-9a-f]{32}\n$/ })
   t.match(verify(b), { status: 1, stdout: /b \(sealed\).*\n {2}the seal does not match: it is of \d+ files in \d+ directories, and there are \d+ in \d+\n$/ })
   await tamper(world, c, (entry) => withSeal(entry, { mtime: '1.0' }), true)
   t.match(verify(c), { status: 1, stdout: /the root of this sealed layer has changed since it was sealed/ })
@@ -456,7 +456,7 @@ t.test('drop forgets a layer that is gone by the path it had, however it is writ
   for (const lower of world.lowers) rmSync(lower, { recursive: true })
   const unknown = index('drop', a, 'nope')
   t.equal(unknown.status, 1)
-  t.equal(unknown.stderr, 'unionfs: nope is not in the path index; `unionfs index status` lists what is\n')
+  t.equal(unknown.stderr, `unionfs: nope is not in the path index; \`unionfs index status --index ${world.index}\` lists what is\n`)
   t.same(known(), [a, b, c], 'with one that is not known nothing is forgotten')
   for (const [words, path] of [[`${a}/`, a], ['b', b], ['way/c', c]] as const) {
     const dropped = index('drop', words)

@@ -1,45 +1,40 @@
 // seal - vouches for layers: keeps all they hold in the path index, and mounts believe it from then on.
-import { realpathSync, statSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { findCommand } from '../../config/options.js'
 import { reasonOf, UnionfsError } from '../../errors.js'
 import { loadAddon } from '../../engine/addon.js'
 import { buildLayer, type BuildResult } from '../../index/build.js'
 import { indexLocation, noIndex } from '../../index/location.js'
-import { listMounts } from '../../mount/registry.js'
-import { printable, shellWord } from '../../words.js'
+import { onWaiting } from '../../index/patience.js'
+import { requireStill } from '../../mount/writers.js'
+import { isWithin } from '../../stack/layer.js'
+import { resolveOnce } from '../../stack/stack.js'
+import { printable } from '../../words.js'
 import type { Command, Context } from '../command.js'
 import { exitCodes } from '../exit-codes.js'
 import { interruptible } from '../interrupt.js'
-import { formatBytes } from '../output.js'
+import { formatBytes, formatCount } from '../output.js'
 import { usageError, type Arguments } from '../parse.js'
 import { Progress } from '../progress.js'
 
 export const sealCommand: Command = {
   name: 'seal',
   async run(context, args) {
-    const dir = requireIndex(args, 'seal')
-    await requireStill(args.positionals.map(resolveLayer))
+    const dir = requireIndex(context, args, 'seal')
+    await requireStill(args.positionals.map(resolveLayer), 'sealed')
     const results = await buildLayers(dir, args.positionals, true)
-    report(context, args, results, (result) => `sealed ${result.facts.path}: ${result.files} files in ${result.directories} directories, ${formatBytes(result.bytes)} read, digest ${result.digest ?? ''}`)
+    report(context, args, results, (result) => `sealed ${result.facts.path}: ${formatCount(result.files, 'file')} in ${formatCount(result.directories, 'directory')}, ${formatBytes(result.bytes)} read, digest ${result.digest ?? ''}`)
     return exitCodes.ok
   },
 }
 
-// A seal of what a union writes to would be wrong with the next change.
-async function requireStill(layers: readonly string[]): Promise<void> {
-  const live = await listMounts()
-  for (const path of layers) {
-    const { dev, ino } = statSync(path)
-    const writer = live.find((mount) => mount.upperIdentity === `${dev}:${ino}`)
-    if (writer !== undefined) throw new UnionfsError('BUSY', `${path} is the upper of the union mounted at ${writer.mountpoint}`, { path, remedy: `unmount that first: unionfs umount ${shellWord(writer.mountpoint)}` })
-    const union = live.find((mount) => path === mount.mountpoint || path.startsWith(`${mount.mountpoint}/`))
-    if (union !== undefined) throw new UnionfsError('BUSY', `${path} lies in the union mounted at ${union.mountpoint}`, { path, remedy: 'seal its layers' })
-  }
-}
-
-export function requireIndex(args: Arguments, command: string): string {
+// Says on stderr when the command has to wait for it.
+export function requireIndex({ output }: Context, args: Arguments, command: string): string {
   const dir = indexLocation(args.text('index'))
   if (dir === undefined) throw usageError(`there is no path index: it is turned off (${noIndex}), or there is no home directory for one; name a directory with --index`, findCommand(command))
+  onWaiting((at) => {
+    output.err(printable(`unionfs: waiting for the path index ${at}, which another process has open`))
+  })
   return dir
 }
 
@@ -60,6 +55,7 @@ export async function buildLayers(dir: string, paths: readonly string[], seal: b
   return interruptible(async (signal) => {
     const results: BuildResult[] = []
     for (const path of paths.map(resolveLayer)) {
+      requireOutside(dir, path)
       const total = seal && progress.visible ? await countFiles(path, signal) : undefined
       try {
         results.push(
@@ -67,16 +63,31 @@ export async function buildLayers(dir: string, paths: readonly string[], seal: b
             seal,
             signal,
             onProgress: ({ files, bytes }) => {
-              progress.show(`${path}: ${files} files${seal ? `, ${formatBytes(bytes)}` : ''}`, files, total)
+              progress.show(`${path}: ${formatCount(files, 'file')}${seal ? `, ${formatBytes(bytes)}` : ''}`, files, total)
             },
           }),
         )
+      } catch (error) {
+        throw withKept(error, results, seal)
       } finally {
         progress.clear()
       }
     }
     return results
   })
+}
+
+// What the layers before have got stays.
+function withKept(error: unknown, results: readonly BuildResult[], seal: boolean): unknown {
+  if (!(error instanceof UnionfsError) || results.length === 0) return error
+  const { code, message, errno, syscall, path, remedy } = error
+  return new UnionfsError(code, `${message}; ${seal ? 'sealed' : 'recorded'} before it: ${results.map(({ facts }) => facts.path).join(', ')}`, { errno, syscall, path, remedy, cause: error })
+}
+
+// What is written to the index would change the layer.
+function requireOutside(dir: string, layer: string): void {
+  if (!isWithin(resolveOnce('/', dir), layer)) return
+  throw new UnionfsError('INDEX', `${layer}: the path index ${dir} lies in it, and whatever it learns would change the layer`, { path: layer, remedy: 'name a directory elsewhere with --index' })
 }
 
 export function resolveLayer(path: string): string {
