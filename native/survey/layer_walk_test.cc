@@ -175,6 +175,7 @@ TEST("every kind of change of a sealed directory is told, and nothing else") {
   for (const Change& change : changes) {
     TempDir temp;
     testing::writeTree(temp.path(), "f = hello\nlink -> f\nother = 1");
+    ::chmod((temp.path() / "f").c_str(), 0644);
     const timespec times[2] = {{0, UTIME_OMIT}, {1'000'000'000, 7}};
     ::utimensat(AT_FDCWD, (temp.path() / "f").c_str(), times, 0);
     const WalkedDirectory before = walk(temp.path(), kSealing)[""];
