@@ -176,6 +176,7 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
   request.mount.writeback = fields.flag("writeback");
   request.mount.acl = fields.flag("acl");
   request.mount.xattrs = fields.flag("xattrs");
+  request.mount.silentLists = fields.flag("silentLists");
   request.mount.timeout = fields.real("timeout");
   request.overlay.isVolatile = fields.flag("volatile");
   request.overlay.marksVolatile = fields.flag("marksVolatile");

@@ -13,16 +13,18 @@
 namespace unionfs {
 
 class DataSeeker;
+class XattrSilence;
 
 // What all requests of one mount share. Borrowed from the session.
 struct Connection {
   Overlay& overlay;
   InFlight& inFlight;
   Negotiated agreed;
-  BackingMap* backing = nullptr;  // set in passthrough mode only
-  DataSeeker* seeker = nullptr;   // set while the kernel may hold dirty pages (write-back cache)
-  Validity validity{};            // of names and attributes, present or absent
-  bool xattrs = true;             // false: the mount has none
+  BackingMap* backing = nullptr;    // set in passthrough mode only
+  DataSeeker* seeker = nullptr;     // set while the kernel may hold dirty pages (write-back cache)
+  Validity validity{};              // of names and attributes, present or absent
+  bool xattrs = true;               // false: the mount has none
+  XattrSilence* silence = nullptr;  // set on mounts that cannot change
 };
 
 // One request on its way.

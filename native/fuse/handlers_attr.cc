@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "fuse/handlers.h"
+#include "fuse/xattr_silence.h"
 
 namespace unionfs::handlers {
 namespace {
@@ -63,6 +64,13 @@ uint32_t toXflags(uint32_t flags) {
   for (const FlagPair& pair : kCommonFlags) xflags |= (flags & pair.flag) != 0 ? pair.xflag : 0;
   return xflags;
 }
+
+void noteAbsence(Call& call) {
+  if (call.connection.silence != nullptr) call.connection.silence->noteAbsence();
+}
+
+// The permission check in which the kernel first hears ENOSYS fails with EOPNOTSUPP. Linux: fs/fuse/acl.c:__fuse_get_acl().
+bool isAcl(std::string_view name) { return name.starts_with("system.posix_acl_"); }
 
 void putIoctl(Call& call) { call.reply.put(abi::IoctlOut{.result = 0, .flags = 0, .in_iovs = 0, .out_iovs = 0}); }
 
@@ -143,14 +151,20 @@ Status getxattr(Call& call) {
   if (!call.connection.xattrs) return Errno(ENOSYS);  // the kernel then asks no more
   TRY_ASSIGN(const auto in, call.arguments.take<abi::GetxattrIn>());
   TRY_ASSIGN(const std::string_view name, call.arguments.takeText(kNameMax));
-  TRY_ASSIGN(const std::string value, call.overlay().getxattr(call.node(), std::string(name)));
-  return putSized(call, value, in.size);
+  const XattrSilence* silence = call.connection.silence;
+  if (silence != nullptr && silence->holds() && !isAcl(name)) return Errno(ENOSYS);
+  const auto value = call.overlay().getxattr(call.node(), std::string(name));
+  if (value.failsWith(ENODATA) || value.failsWith(EOPNOTSUPP)) noteAbsence(call);
+  TRY(value);
+  return putSized(call, *value, in.size);
 }
 
 Status listxattr(Call& call) {
-  if (!call.connection.xattrs) return Errno(ENOSYS);  // the kernel then asks no more
+  const XattrSilence* silence = call.connection.silence;
+  if (!call.connection.xattrs || (silence != nullptr && silence->holdsForLists())) return Errno(ENOSYS);
   TRY_ASSIGN(const auto in, call.arguments.take<abi::GetxattrIn>());
   TRY_ASSIGN(const std::string names, call.overlay().listxattr(call.request.caller(), call.node()));
+  if (names.empty()) noteAbsence(call);
   return putSized(call, names, in.size);
 }
 

@@ -62,6 +62,8 @@ Server::Server(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOp
   connection_.xattrs = options.xattrs;
   connection_.backing = backing_.get();
   connection_.seeker = seeker_.get();
+  if (options.readOnly) silence_ = std::make_unique<XattrSilence>(*overlay_, options.silentLists);
+  connection_.silence = silence_.get();
 }
 
 Server::~Server() { stop(); }
@@ -70,6 +72,7 @@ void Server::stop() {
   // In this order: what the seek thread waits for may be WRITEs, which workers serve.
   if (seeker_) seeker_->stop();
   workers_->stop();
+  if (silence_) silence_->stop();
 }
 
 Result<std::unique_ptr<Server>> Server::create(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOptions& options,

@@ -8,6 +8,7 @@
 #include "fuse/dispatcher.h"
 #include "fuse/seek.h"
 #include "fuse/workers.h"
+#include "fuse/xattr_silence.h"
 
 namespace unionfs {
 
@@ -16,7 +17,7 @@ struct ServerOptions {
   bool readOnly = false;
   bool initialAdmin = false;  // the process is privileged in the initial user namespace
   unsigned maxThreads = 4;
-  bool writeback = true, acl = true, xattrs = true;
+  bool writeback = true, acl = true, xattrs = true, silentLists = false;
   Validity validity{};
   std::chrono::milliseconds initPatience{10'000};
 };
@@ -53,6 +54,7 @@ class Server {
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<BackingMap> backing_;
   std::unique_ptr<DataSeeker> seeker_;
+  std::unique_ptr<XattrSilence> silence_;
 };
 
 }  // namespace unionfs

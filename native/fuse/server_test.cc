@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <mutex>
@@ -121,6 +122,64 @@ std::string bigTree(int files) {
   std::string tree;
   for (int i = 0; i < files; ++i) tree += "file-with-a-long-name-" + std::to_string(i) + " =\n";
   return tree;
+}
+
+// A union without an upper, whose files are asked for an xattr that they lack, over and over.
+class Asked {
+ public:
+  explicit Asked(LayerFixture& layers, bool silentLists = false)
+      : overlay_(layers.readOnly().open()), served_(overlay_, {.readOnly = true, .silentLists = silentLists}) {
+    file_ = served_->find(kRootNode, "f");
+  }
+  int get(std::string_view name) {
+    return served_->call(abi::kGetxattr, file_, Message().add(abi::GetxattrIn{.size = 100, .padding = 0}).name(name)).error;
+  }
+  int list() { return served_->call(abi::kListxattr, file_, Message().add(abi::GetxattrIn{.size = 100, .padding = 0})).error; }
+  // Whether the answer becomes ENOSYS, in more time than a look through a few files takes.
+  bool fallsSilent() {
+    for (int i = 0; i < 1000; ++i) {
+      if (get("user.none") == ENOSYS) return true;
+      if (i > 300) std::this_thread::sleep_for(1ms);
+    }
+    return false;
+  }
+
+ private:
+  std::shared_ptr<Overlay> overlay_;
+  ServedOverlay served_;
+  NodeId file_ = 0;
+};
+
+TEST("on a read-only mount without any extended attribute the kernel is soon told to ask no more") {
+  LayerFixture layers;
+  layers.lower("f = x\nd/\nd/e/\nd/e/g = y").lower("other/\nother/h = z");
+  // What only marks something on disk is not seen through a mount.
+  const bool marked = ::setxattr((layers.lowerPath() / "d").c_str(), "user.overlay.opaque", "y", 1, 0) == 0;
+  if (!marked) SKIP("needs user xattrs");
+  for (const bool silentLists : {false, true}) {
+    Asked asked(layers, silentLists);
+    EXPECT_EQ(asked.get("user.none"), ENODATA);
+    EXPECT_EQ(asked.list(), 0);
+    EXPECT(asked.fallsSilent());
+    EXPECT_EQ(asked.list(), silentLists ? ENOSYS : 0);
+    EXPECT_EQ(asked.get("system.posix_acl_access"), ENODATA);
+  }
+}
+
+TEST("one extended attribute in any layer, and the kernel goes on asking") {
+  LayerFixture layers;
+  layers.lower("f = x").lower("d/\nd/e/\nd/e/g = y");
+  if (::setxattr((layers.lowerPath(1) / "d/e/g").c_str(), "user.k", "v", 1, 0) != 0) SKIP("needs user xattrs");
+  Asked asked(layers);
+  EXPECT(!asked.fallsSilent());
+  EXPECT_EQ(asked.get("user.none"), ENODATA);
+}
+
+TEST("a mount ends while its layers are looked through for extended attributes") {
+  LayerFixture layers;
+  layers.lower("f = x\n" + bigTree(2000));
+  Asked asked(layers);
+  for (int i = 0; i < 257; ++i) EXPECT_EQ(asked.get("user.none"), ENODATA);
 }
 
 TEST("a directory is listed whole and without doubles, whatever the size of the answers") {

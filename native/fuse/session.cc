@@ -34,6 +34,7 @@ ServerOptions serverOptions(const MountOptions& options) {
           .writeback = options.writeback,
           .acl = options.acl,
           .xattrs = options.xattrs,
+          .silentLists = options.silentLists,
           .validity = validityOf(options.timeout)};
 }
 

@@ -49,13 +49,15 @@ Result<sys::Thread> startThread(std::function<void()> body) {
 
 }  // namespace
 
-Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize, Placement::Machine machine)
+Workers::Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize, Placement::Machine machine,
+                 Deference::Machine load)
     : first_(std::move(channel)),
       serve_(std::move(serve)),
       inFlight_(inFlight),
       maxThreads_(std::clamp(limits.threads, 1U, kThreadLimit)),
       maxReaders_(readerLimit(limits)),
-      bufferSize_(bufferSize) {
+      bufferSize_(bufferSize),
+      deference_(std::move(load)) {
   for (unsigned i = 0; i < workers_.size(); ++i) {
     workers_[i].index = i;
     workers_[i].owner = this;
@@ -134,6 +136,8 @@ bool Workers::spawnLocked() {
     if (worker.life == Life::running) continue;
     worker.thread.join();  // it has left: nothing of ours is needed for its return
     if (!prepare(worker)) return false;
+    worker.tid = 0;
+    worker.givesWay = worker.spent = false;
     auto thread = startThread([this, &worker] { run(worker); });
     if (!thread) return false;
     worker.thread = std::move(*thread);
@@ -154,6 +158,8 @@ void Workers::run(Worker& worker) {
                        },
                    .argument = &worker});
   std::unique_lock lock(mu_);
+  worker.tid = sys::currentThread();
+  worker.givesWay = sys::givesWay();
   if (!ready) {
     log::write(log::Level::error, "a serving thread got no umask of its own", {{"errno", ready.error().value()}});
     // The only thread must serve all the same, or the mount hangs; the process umask is then part of every mode.
@@ -183,6 +189,7 @@ void Workers::leave(Worker& worker, std::unique_lock<std::mutex>& lock) {
 
 bool Workers::follow(Worker& worker, std::unique_lock<std::mutex>& lock) {
   if (std::exchange(worker.heldUp, false)) --heldUp_;
+  if (worker.spent && readers_ >= wantedReaders_) return false;
   while (!ended_ && readers_ >= wantedReaders_) {
     idle_.push_back(&worker);
     worker.called = false;
@@ -294,6 +301,22 @@ bool Workers::look(std::array<uint64_t, kThreadLimit>& seen) {
   return active;
 }
 
+void Workers::arrange(bool may) {
+  for (Worker& worker : workers_) {
+    std::unique_lock lock(mu_);
+    const bool should = may && worker.reading.load();
+    // A thread that runs has this number until it has left.
+    if (worker.life != Life::running || worker.tid == 0 || worker.givesWay == should) continue;
+    if (should || deference_.hasWayBack()) {
+      if (sys::giveWay(worker.tid, should)) worker.givesWay = should;
+    } else if (!may) {
+      worker.spent = true;
+      lock.unlock();
+      handOver(worker);
+    }
+  }
+}
+
 void Workers::watch() {
   const Status ready = sys::becomeServingThread("unionfs-watch");
   if (!ready) log::write(log::Level::debug, "watchdog keeps the umask of the process", {{"errno", ready.error().value()}});
@@ -311,6 +334,8 @@ void Workers::watch() {
     if (watchStop_) return;
     lock.unlock();
     quiet = look(seen) ? 0 : quiet + 1;
+    const bool pauses = quiet >= kQuietTicks;
+    if (!pauses || deference_.hasWayBack()) arrange(!pauses && deference_.look());
     lock.lock();
   }
 }

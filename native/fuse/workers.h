@@ -19,6 +19,7 @@
 
 #include "fuse/abi.h"
 #include "fuse/channel.h"
+#include "fuse/deference.h"
 #include "fuse/in_flight.h"
 #include "fuse/placement.h"
 #include "sys/serving_thread.h"
@@ -37,7 +38,8 @@ class Workers {
   using Serve =
       std::function<void(std::span<const std::byte> message, const Channel& channel, std::span<std::byte> spare, InFlight::Slot& slot)>;
 
-  Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize, Placement::Machine machine = {});
+  Workers(Channel channel, Serve serve, InFlight& inFlight, WorkerLimits limits, size_t bufferSize, Placement::Machine machine = {},
+          Deference::Machine load = {});
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -70,6 +72,9 @@ class Workers {
     std::condition_variable wake;      // called, or the end has come
     bool called = false;               // guarded by mu_: to take a reader's place
     bool heldUp = false;               // guarded by mu_: gave the reading away for the request it serves
+    pid_t tid = 0;                     // guarded by mu_
+    bool givesWay = false;             // guarded by mu_
+    bool spent = false;                // guarded by mu_: gives way for good, and is wanted as a reader no more
     std::atomic<bool> reading{false};  // holds a reader's place
     // Twice the number of requests (and looks) begun, and one more while the last of them goes on. The watchdog compares.
     std::atomic<uint64_t> progress{0};
@@ -103,6 +108,8 @@ class Workers {
   void watch();
   bool look(std::array<uint64_t, kThreadLimit>& seen);
   void rouseWatchdog();
+  // Threads that read give way to others from now on if they `may`; all others compete.
+  void arrange(bool may);
 
   Channel first_;  // the one INIT was answered on; kept open for ioctls
   const Serve serve_;
@@ -128,6 +135,7 @@ class Workers {
   std::condition_variable watchChanged_;
   bool watchStop_ = false;  // guarded by watchMu_
   std::atomic<bool> watchAsleep_{false};
+  Deference deference_;  // of the watchdog's thread
   sys::Thread watchdog_;
 };
 

@@ -1,5 +1,7 @@
 #include "fuse/workers.h"
 
+#include <sched.h>
+
 #include <future>
 #include <semaphore>
 
@@ -24,10 +26,10 @@ enum Deed : NodeId {
 // Workers whose requests can be held.
 class Bench {
  public:
-  explicit Bench(WorkerLimits limits, Placement::Machine machine = {})
+  explicit Bench(WorkerLimits limits, Placement::Machine machine = {}, Deference::Machine load = {})
       : workers_(
             kernel_.takeChannel(), [this](auto message, const Channel& from, auto, InFlight::Slot& slot) { serve(message, from, slot); },
-            inFlight_, limits, 65536, std::move(machine)) {
+            inFlight_, limits, 65536, std::move(machine), std::move(load)) {
     EXPECT(workers_.start([this](const std::string& reason) { ended_.set_value(reason); }).ok());
   }
   ~Bench() {
@@ -42,12 +44,15 @@ class Bench {
   void open(int count) { gate_.release(count); }
   std::future<std::string> ended() { return ended_.get_future(); }
   unsigned waiting() const { return waiting_; }
+  // The scheduling policy of the thread that served last.
+  int policy() const { return policy_; }
 
  private:
   void serve(std::span<const std::byte> message, const Channel& from, InFlight::Slot& slot) {
     const auto request = Request::parse(message);
     if (!request) return;
     const auto* interrupted = slot.begin(request->unique());
+    policy_ = ::sched_getscheduler(0);
     if (request->node() == kAnnounced) aboutToBlock();
     if (request->node() != kQuick) {
       ++waiting_;
@@ -63,6 +68,7 @@ class Bench {
   InFlight inFlight_;
   std::counting_semaphore<2000> gate_{0};
   std::atomic<unsigned> waiting_{0};
+  std::atomic<int> policy_{-1};
   std::promise<std::string> ended_;
   Workers workers_;
 };
@@ -70,6 +76,40 @@ class Bench {
 void waitFor(const std::function<bool()>& condition) {
   for (int i = 0; i < 5000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
   EXPECT(condition());
+}
+
+TEST("who serves gives way while the machine has cores to spare, and nobody it starts does") {
+  if (!sys::mayCompeteAgain()) SKIP("needs CAP_SYS_NICE");
+  std::atomic<unsigned> runnable{1};
+  Bench bench({.threads = 4}, {}, {.runnable = [&] { return std::optional(runnable.load()); }, .cores = 2});
+  const auto servedWith = [&](int policy) {
+    bench.kernel().call(abi::kGetattr, kQuick);
+    return bench.policy() == policy;
+  };
+  EXPECT(servedWith(SCHED_OTHER));
+  waitFor([&] { return servedWith(SCHED_IDLE); });
+  bench.kernel().send(abi::kGetattr, kAnnounced);  // another takes over the reading
+  waitFor([&] { return bench.waiting() == 1; });
+  EXPECT(servedWith(SCHED_OTHER));
+  waitFor([&] { return servedWith(SCHED_IDLE); });
+  runnable = 100;
+  waitFor([&] { return servedWith(SCHED_OTHER); });
+}
+
+TEST("without a way back, another takes the place of a thread that gives way") {
+  std::atomic<unsigned> runnable{1};
+  Bench bench({.threads = 4}, {}, {.runnable = [&] { return std::optional(runnable.load()); }, .cores = 2, .wayBack = false});
+  const auto servedWith = [&](int policy) {
+    bench.kernel().call(abi::kGetattr, kQuick);
+    return bench.policy() == policy;
+  };
+  for (int round = 0; round < 5; ++round) {
+    runnable = 1;
+    waitFor([&] { return servedWith(SCHED_IDLE); });
+    runnable = 100;
+    waitFor([&] { return servedWith(SCHED_OTHER) && bench.workers().threads() == 1; });
+    for (int i = 0; i < 100; ++i) EXPECT(servedWith(SCHED_OTHER));
+  }
 }
 
 TEST("one thread serves while one is enough") {

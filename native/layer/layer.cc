@@ -24,4 +24,10 @@ Result<std::unique_ptr<Layer>> Layer::open(const std::string& path, bool isLower
   return layer;
 }
 
+Result<Fd> Layer::openDirectory(std::string_view path) const {
+  auto fd = sys::openDirectoryBeneath(root(), path, O_RDONLY | O_NOATIME);
+  if (fd.failsWith(EPERM)) return sys::openDirectoryBeneath(root(), path, O_RDONLY);  // not ours
+  return fd;
+}
+
 }  // namespace unionfs

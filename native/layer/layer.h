@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "layer/override_stat.h"
@@ -21,6 +22,9 @@ class Layer {
   [[nodiscard]] const Fd& rootFd() const { return root_; }
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const sys::Stat& rootStat() const { return stat_; }
+  // A directory below the root, to be read whole: open for reading, and without moving its access time where that is ours to
+  // choose.
+  [[nodiscard]] Result<Fd> openDirectory(std::string_view path) const;
   [[nodiscard]] bool isClone() const { return isClone_; }
   // 16 bytes; zeros where the filesystem has no uuid.
   [[nodiscard]] const std::string& uuid() const { return uuid_; }

@@ -265,6 +265,7 @@ Result<DataFd> Overlay::openData(const Caller& caller, NodeId node, OpenFlags fl
   }
   const CopyExtent extent{(flags.raw & O_TRUNC) != 0 ? 0 : UINT64_MAX};
   TRY_ASSIGN(CachedFd data, writableData(state, caller, inode, extent));
+  state.awaitRoom();
   if (data.appends && (flags.raw & O_APPEND) == 0) return Errno(EPERM);
   if (inode->lowerBackings.load() > 0) {
     TRY(giveNewIdentity(state, inode));

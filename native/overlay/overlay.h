@@ -103,6 +103,9 @@ class Overlay {
   Result<std::string> listxattr(const Caller&, NodeId node);
   Status setxattr(const Caller&, NodeId node, const std::string& name, std::string_view value, XattrSetMode mode, bool killSgid);
   Status removexattr(const Caller&, NodeId node, const std::string& name);
+  // Whether any file of any layer has an xattr that can be seen. Walks them all: any thread, beside serving. `goOn` is asked
+  // now and then, with the number of files asked so far in that layer. EINTR when it said no; otherwise a file cannot be asked.
+  Result<bool> showsXattrs(const std::function<bool(size_t)>& goOn) const;
   // FS_IOC_GETFLAGS / FS_IOC_SETFLAGS. ENOTTY where the layer has none.
   Result<uint32_t> getFlags(NodeId node);
   Status setFlags(const Caller&, NodeId node, uint32_t flags);

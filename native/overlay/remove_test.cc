@@ -1,6 +1,13 @@
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
+#include "sys/io.h"
 #include "testing/layer_fixture.h"
 #include "testing/merged_view.h"
 #include "testing/test.h"
@@ -23,6 +30,48 @@ TEST("unlink leaves a whiteout exactly where a lower shows the name") {
   for (const char* name : {"lower", "both", "own", "again"}) EXPECT(overlay->unlink(kRoot, kRootNode, name).ok());
   EXPECT_EQ(layers.dumpUpper(), "both whiteout\nlower whiteout\n");
   EXPECT_EQ(MergedView(*overlay).dump(), "");
+}
+
+// Runs `body` where what it mounts is seen by nobody else.
+template <typename Body>
+void inOwnMounts(Body&& body) {
+  std::thread([&body] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) SKIP("needs the right to mount");
+    body();
+  }).join();
+}
+
+TEST("an open that lets the kernel write to a full upper waits until a removed file's space is there") {
+  inOwnMounts([] {
+    LayerFixture layers;
+    const std::string place = layers.upperPath().parent_path();
+    REQUIRE(::mount("none", place.c_str(), "tmpfs", 0, "size=4m") == 0);
+    REQUIRE(std::filesystem::create_directory(layers.workPath()));
+    layers.lower("low = 1").upper("big = old\nsmall =");
+    {
+      const auto overlay = layers.open();
+      REQUIRE(overlay);
+      const auto big = overlay->lookup(kRootNode, "big");
+      REQUIRE(big.ok() && *big);
+      const NodeId node = (*big)->node;
+      const auto small = overlay->lookup(kRootNode, "small");
+      REQUIRE(small.ok() && *small);
+      const std::vector<std::byte> block(64 << 10);
+      uint64_t size = 0;
+      while (overlay->write(kRoot, node, block, size, {}).ok()) size += block.size();
+      EXPECT(size > 1 << 20);
+      EXPECT(overlay->unlink(kRoot, kRootNode, "big").ok());
+      std::thread kernel([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        overlay->forget(node, 1);
+      });
+      const auto opened = overlay->openData(kRoot, (*small)->node, {O_WRONLY});
+      const bool written = opened.ok() && sys::writeAt(opened->fd->get(), block, 0).ok();
+      kernel.join();
+      EXPECT(written);
+    }
+    EXPECT(::umount2(place.c_str(), MNT_DETACH) == 0);
+  });
 }
 
 TEST("rmdir removes a directory whose only contents are marks, of every dialect") {

@@ -8,6 +8,7 @@
 #include "overlay/locate.h"
 #include "sys/creds.h"
 #include "sys/io.h"
+#include "sys/stat.h"
 
 namespace unionfs {
 
@@ -22,7 +23,10 @@ void dropCached(OverlayState& state, Inode& inode) {
     state.dataFds.drop({inode.id, 0});
   }
   forgetSettling(state, inode);
-  if (inode.pin) state.pins.fetch_sub(1, std::memory_order_relaxed);
+  if (inode.pin) {
+    inode.pin.reset();  // before it is counted as gone, or who waits for its space would give up too early
+    state.pins.fetch_sub(1, std::memory_order_relaxed);
+  }
   if (!inode.orphanName.empty()) state.work().discard(inode.orphanName);
   if (inode.successor) inode.successor->hasTwin.store(false);
 }
@@ -78,6 +82,20 @@ Errno OverlayState::noteUpperError(Errno error, const char* what) {
 Status OverlayState::noteUpper(Status status, const char* what) {
   if (!status.ok()) return noteUpperError(status.error(), what);
   return status;
+}
+
+void OverlayState::waitForRoom() {
+  aboutToBlock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
+void OverlayState::awaitRoom() const {
+  constexpr uint64_t kNextToNone = 1 << 20;
+  for (int wait = 0; wait < kFullWaits && pins.load(std::memory_order_relaxed) > 0; ++wait) {
+    const auto fs = sys::statFs(stack->upper().root());
+    if (!fs.ok() || fs->bavail >= kNextToNone / fs->frsize) return;
+    waitForRoom();
+  }
 }
 
 void OverlayState::noteStale(const Inode& inode) const {

@@ -120,14 +120,19 @@ struct OverlayState {
   // it sleeps: no lock of the tree may be held.
   template <typename Op>
   auto retryWhenFull(Op&& op) -> decltype(op()) {
-    auto result = op();
-    for (int wait = 0; wait < kFullWaits && result.failsWith(ENOSPC) && pins.load(std::memory_order_relaxed) > 0; ++wait) {
-      aboutToBlock();
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      result = op();
+    for (int wait = 0;; ++wait) {
+      const bool mayComeFree = pins.load(std::memory_order_relaxed) > 0;
+      auto result = op();
+      if (!mayComeFree || wait == kFullWaits || !result.failsWith(ENOSPC)) return result;
+      waitForRoom();
     }
-    return result;
   }
+
+  // The kernel is about to write to the upper without us, which no retry can help: when the upper has next to no room
+  // and files without a name still take space, waits a little for it. No lock of the tree may be held.
+  void awaitRoom() const;
+
+  static void waitForRoom();
 
   // The kernel must not go on with the attributes it knows of `inode`: noted for the calling thread, which answers the verb.
   void noteStale(const Inode& inode) const;

@@ -8,6 +8,7 @@
 #include "overlay/hardlink.h"
 #include "overlay/locate.h"
 #include "overlay/recall.h"
+#include "survey/xattr_census.h"
 #include "sys/attr.h"
 #include "sys/creds.h"
 
@@ -138,6 +139,15 @@ Status Overlay::removexattr(const Caller& caller, NodeId node, const std::string
   sys::actAsSelf();
   const TreeLock tree(state.renameMu);
   return state.noteUpper(withPlace(state, *inode, [&stored](At at) { return sys::removeXattr(at, stored.c_str()); }), "removexattr");
+}
+
+Result<bool> Overlay::showsXattrs(const std::function<bool(size_t)>& goOn) const {
+  const LayerStack& stack = *state_->stack;
+  for (LayerIndex layer = stack.firstIndex(); layer < stack.size(); ++layer) {
+    TRY_ASSIGN(const bool shown, unionfs::showsXattrs(stack.layer(layer), goOn));
+    if (shown) return true;
+  }
+  return false;
 }
 
 }  // namespace unionfs

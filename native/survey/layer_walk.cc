@@ -2,12 +2,10 @@
 #include "survey/layer_walk.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 
 #include <chrono>
 
 #include "survey/contents.h"
-#include "sys/open.h"
 
 namespace unionfs {
 
@@ -16,12 +14,6 @@ namespace {
 // A batch ends after so much, so that it can be kept, progress be shown and a signal be heard.
 constexpr size_t kBatchBytes = 256 << 10;
 constexpr auto kBatchTime = std::chrono::milliseconds(200);
-
-Result<Fd> openForWalk(int root, const std::string& path) {
-  auto fd = sys::openDirectoryBeneath(root, path, O_RDONLY | O_NOATIME);
-  if (fd.failsWith(EPERM)) return sys::openDirectoryBeneath(root, path, O_RDONLY);  // not ours
-  return fd;
-}
 
 }  // namespace
 
@@ -85,7 +77,7 @@ Status LayerWalk::read(const Fd& fd, WalkedDirectory& into, std::vector<std::str
 WalkedDirectory LayerWalk::visit(const std::string& path, std::vector<std::string>& below) {
   WalkedDirectory result;
   result.path = path;
-  const auto fd = openForWalk(layer_->root(), path);
+  const auto fd = layer_->openDirectory(path);
   const Status done = fd.ok() ? read(*fd, result, below) : Status(fd.error());
   if (!done.ok()) result.error = done.error();
   return result;

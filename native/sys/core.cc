@@ -1,8 +1,10 @@
-// core.cc - sched_setaffinity(2) for a moment, and one field of /proc/TID/stat.
+// core.cc - sched_setaffinity(2) for a moment, sched_setscheduler(2), and single fields of /proc.
 #include "sys/core.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +12,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "sys/creds.h"
 #include "sys/fd.h"
 
 namespace unionfs::sys {
@@ -18,6 +21,21 @@ namespace {
 constexpr int kCoreField = 39;
 // The name is field 2, in parentheses that may occur in it too.
 constexpr int kFieldAfterName = 3;
+
+// The beginning of a file of /proc, which is read in one piece.
+template <size_t kSize>
+std::optional<std::string_view> readShort(const char* path, std::array<char, kSize>& text) {
+  const Fd fd(::open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return std::nullopt;
+  const ssize_t size = ::read(fd.get(), text.data(), text.size());
+  return size <= 0 ? std::nullopt : std::optional(std::string_view(text.data(), static_cast<size_t>(size)));
+}
+
+std::optional<unsigned> numberAt(std::string_view text) {
+  unsigned number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  return parsed.ec == std::errc{} ? std::optional(number) : std::nullopt;
+}
 
 std::optional<unsigned> coreField(std::string_view stat) {
   const size_t nameEnd = stat.rfind(')');
@@ -28,9 +46,7 @@ std::optional<unsigned> coreField(std::string_view stat) {
     if (space == std::string_view::npos) return std::nullopt;
     rest.remove_prefix(space + 1);
   }
-  unsigned core = 0;
-  const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), core);
-  return parsed.ec == std::errc{} ? std::optional(core) : std::nullopt;
+  return numberAt(rest);
 }
 
 }  // namespace
@@ -43,11 +59,9 @@ unsigned currentCore() {
 std::optional<unsigned> coreOf(pid_t tid) {
   std::array<char, 32> path{};
   std::snprintf(path.data(), path.size(), "/proc/%d/stat", tid);
-  const Fd fd(::open(path.data(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return std::nullopt;
   std::array<char, 1024> text{};
-  const ssize_t size = ::read(fd.get(), text.data(), text.size());
-  return size <= 0 ? std::nullopt : coreField({text.data(), static_cast<size_t>(size)});
+  const auto stat = readShort(path.data(), text);
+  return stat ? coreField(*stat) : std::nullopt;
 }
 
 bool moveToCore(unsigned core) {
@@ -61,5 +75,35 @@ bool moveToCore(unsigned core) {
   // Narrowing moved the thread; widening does not move it back, and it cannot fail for a set that was in force.
   return ::sched_setaffinity(0, sizeof(allowed), &allowed) == 0;
 }
+
+unsigned usableCores() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
+  return static_cast<unsigned>(CPU_COUNT(&allowed));
+}
+
+std::optional<unsigned> runnableThreads() {
+  std::array<char, 128> text{};
+  auto load = readShort("/proc/loadavg", text);
+  constexpr int kFieldsBefore = 3;
+  for (int field = 0; load && field < kFieldsBefore; ++field) {
+    const size_t space = load->find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    load->remove_prefix(space + 1);
+  }
+  return load ? numberAt(*load) : std::nullopt;
+}
+
+pid_t currentThread() { return static_cast<pid_t>(::syscall(SYS_gettid)); }
+
+Status giveWay(pid_t tid, bool always) {
+  const sched_param none{};
+  if (::sched_setscheduler(tid, always ? SCHED_IDLE : SCHED_OTHER, &none) != 0) return Errno::last();
+  return success();
+}
+
+bool givesWay() { return ::sched_getscheduler(0) == SCHED_IDLE; }
+
+bool mayCompeteAgain() { return inInitialUserNamespace() && hasCapability(CAP_SYS_NICE); }
 
 }  // namespace unionfs::sys

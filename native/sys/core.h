@@ -1,9 +1,11 @@
-// core.h - on which processor core a thread runs.
+// core.h - on which processor core a thread runs, and who else wants one.
 #pragma once
 
 #include <sys/types.h>
 
 #include <optional>
+
+#include "base/result.h"
 
 namespace unionfs::sys {
 
@@ -16,5 +18,21 @@ std::optional<unsigned> coreOf(pid_t tid);
 // Takes the calling thread to `core` and leaves it free to go elsewhere again. False when it may not run there, or when
 // there is only one core it may run on.
 bool moveToCore(unsigned core);
+
+// Cores the calling thread may run on; at least 1.
+unsigned usableCores();
+
+// Threads of the whole machine that run or could run, the caller among them (proc_loadavg(5), field 4).
+std::optional<unsigned> runnableThreads();
+
+// The calling thread's number.
+pid_t currentThread();
+
+// Thread `tid` of this process gives way to everybody (SCHED_IDLE), or competes again like any other (SCHED_OTHER). The way
+// back is for who has CAP_SYS_NICE (sched(7)), or EPERM.
+Status giveWay(pid_t tid, bool always);
+bool mayCompeteAgain();
+// Of the calling thread, which has it from the one that started it.
+bool givesWay();
 
 }  // namespace unionfs::sys

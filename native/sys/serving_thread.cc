@@ -10,6 +10,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "sys/core.h"
 #include "sys/creds.h"
 
 namespace unionfs::sys {
@@ -52,6 +53,7 @@ Result<Thread> Thread::start(std::function<void()> body) {
       &thread.id_, nullptr,
       [](void* at) -> void* {
         const std::unique_ptr<std::function<void()>> work(static_cast<std::function<void()>*>(at));
+        if (givesWay()) std::ignore = giveWay(currentThread(), false);  // without the right to it, that is handed down
         (*work)();
         return nullptr;
       },

@@ -20,6 +20,7 @@ const plainOptions: Omit<NativeMountOptions, 'lowers' | 'upper' | 'workdir' | 'm
   writeback: true,
   acl: true,
   xattrs: true,
+  silentLists: false,
   timeout: -1,
   uidRanges: [],
   gidRanges: [],
