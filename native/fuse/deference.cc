@@ -7,7 +7,7 @@ namespace {
 // The one that looks, a client, and the thread that serves it and could run while its client does.
 constexpr unsigned kOurs = 3;
 // Looks in a row. Where there is no way back, a quiet that does not last costs a thread.
-constexpr unsigned kQuietEnough = 2;
+constexpr unsigned kQuietEnough = 1;
 constexpr unsigned kQuietEnoughForGood = 8;
 
 }  // namespace

@@ -20,17 +20,15 @@ struct Load {
   }
 };
 
-TEST("threads give way after some quiet looks, and compete again at the first that is not") {
+TEST("threads give way while the machine is quiet") {
   Load load;
   Deference deference(load.machine(2));
-  EXPECT(!deference.look());
   EXPECT(deference.look());
   load.runnable = 3;  // looking, asking, and about to read the next request
   EXPECT(deference.look());
   load.runnable = 4;
   EXPECT(!deference.look());
   load.runnable = 2;
-  EXPECT(!deference.look());
   EXPECT(deference.look());
 }
 
@@ -38,7 +36,6 @@ TEST("on many cores half of them may be busy") {
   Load load;
   Deference deference(load.machine(16));
   load.runnable = 10;
-  EXPECT(!deference.look());
   EXPECT(deference.look());
   load.runnable = 11;
   EXPECT(!deference.look());

@@ -84,19 +84,18 @@ void Dispatcher::serve(std::span<const std::byte> message, const Channel& channe
 
   Reply reply(large);
   Call call{connection_, *request, request->arguments(), reply, channel};
-  int errnoValue = 0;
-  if (row->reply == ReplyRule::none) {
-    errnoValue = run(*row, call);
-  } else {
-    request->watchInterrupt(slot.begin(request->unique()));
-    errnoValue = run(*row, call);
+  const bool answers = row->reply != ReplyRule::none;
+  if (answers) request->watchInterrupt(slot.begin(request->unique()));
+  const int errnoValue = run(*row, call);
+  if (answers) {
     slot.end();
     tellStale(connection_.overlay, channel);
-    if (errnoValue != 0 || !reply.deferred()) sendAnswer(channel, request->unique(), errnoValue, reply.small(), reply.bytes());
   }
+  // Not after the answer: whoever waited for it may run first, on this core (deference.h).
   const auto spent = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin);
   // ENOSYS tells the kernel not to ask; it is no failure.
   histograms_[request->opcode()].record(static_cast<uint64_t>(spent.count()), errnoValue != 0 && errnoValue != ENOSYS);
+  if (answers && (errnoValue != 0 || !reply.deferred())) sendAnswer(channel, request->unique(), errnoValue, reply.small(), reply.bytes());
 }
 
 std::map<std::string, LatencySummary> Dispatcher::statistics() const {

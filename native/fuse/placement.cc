@@ -30,7 +30,7 @@ bool Placement::arrived(pid_t client, std::chrono::nanoseconds waited) {
   return false;
 }
 
-void Placement::look(pid_t client) {
+void Placement::look(pid_t client, sys::Roaming then) {
   const auto core = machine_.of(client);
   if (!core) {
     skip_ = kSkippedWhenUnknown;
@@ -44,7 +44,7 @@ void Placement::look(pid_t client) {
   afterTogether_ = 1;
   afterMove_ = sinceMove_ < kWorthMoving ? std::min(afterMove_ * 2, kMostSkippedApart) : 1;
   sinceMove_ = 0;
-  skip_ = machine_.move(*core) ? afterMove_ - 1 : kSkippedWhenUnknown;
+  skip_ = machine_.move(*core, then) ? afterMove_ - 1 : kSkippedWhenUnknown;
 }
 
 }  // namespace unionfs

@@ -28,7 +28,7 @@ class Placement {
   struct Machine {
     std::function<unsigned()> mine = sys::currentCore;
     std::function<std::optional<unsigned>(pid_t)> of = sys::coreOf;
-    std::function<bool(unsigned)> move = sys::moveToCore;
+    std::function<bool(unsigned, sys::Roaming)> move = sys::moveToCore;
   };
 
   Placement() = default;
@@ -38,7 +38,7 @@ class Placement {
   // due once it is answered.
   bool arrived(pid_t client, std::chrono::nanoseconds waited);
   // Goes to the core of `client` if that is another one. May block.
-  void look(pid_t client);
+  void look(pid_t client, sys::Roaming then);
 
  private:
   Machine machine_;

@@ -25,7 +25,7 @@ struct TwoCores {
                   return client;
                 },
             .move =
-                [this](unsigned core) {
+                [this](unsigned core, sys::Roaming) {
                   ++moves;
                   if (mayMove) mine = core;
                   return mayMove;
@@ -35,7 +35,7 @@ struct TwoCores {
 
 void arrive(Placement& placement, unsigned times, std::chrono::nanoseconds waited) {
   for (unsigned i = 0; i < times; ++i) {
-    if (placement.arrived(kClient, waited)) placement.look(kClient);
+    if (placement.arrived(kClient, waited)) placement.look(kClient, sys::Roaming::free);
   }
 }
 

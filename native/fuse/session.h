@@ -38,7 +38,7 @@ struct MountOptions {
   double timeout = -1;       // seconds the kernel may remember names and attributes; negative: for ever
 };
 
-// Latencies are of the handler, from request read to reply written, in microseconds.
+// Latencies are of the handler, from request read to its answer being ready, in microseconds.
 struct OperationStats {
   uint64_t count = 0, errors = 0;
   double p50 = 0, p90 = 0, p99 = 0, max = 0, total = 0;

@@ -2,6 +2,7 @@
 #include "fuse/workers.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <thread>
 #include <utility>
@@ -36,6 +37,16 @@ constexpr auto kSlackGap = microseconds(100);
 unsigned readerLimit(WorkerLimits limits) {
   const unsigned asked = limits.readers > 0 ? limits.readers : std::thread::hardware_concurrency() / 2;
   return std::clamp(asked, 1U, std::clamp(limits.threads, 1U, kThreadLimit));
+}
+
+// A READ of a file that was opened to be executed: its client may be in execve(2), which a look would wait for. Says so of
+// later ones of such a file, too. Linux: fs/exec.c:do_open_execat() has __FMODE_EXEC among the open flags.
+bool mayBeForExec(std::span<const std::byte> message) {
+  constexpr uint32_t kOpenedForExec = 0x20;
+  abi::ReadIn in{};
+  if (message.size() < sizeof(abi::InHeader) + sizeof in) return true;
+  std::memcpy(&in, message.data() + sizeof(abi::InHeader), sizeof in);
+  return (in.flags & kOpenedForExec) != 0;
 }
 
 // Without memory there is no further thread, as without a permission to make one.
@@ -137,7 +148,8 @@ bool Workers::spawnLocked() {
     worker.thread.join();  // it has left: nothing of ours is needed for its return
     if (!prepare(worker)) return false;
     worker.tid = 0;
-    worker.givesWay = worker.spent = false;
+    worker.spent = false;
+    worker.givesWay = worker.stays = false;
     auto thread = startThread([this, &worker] { run(worker); });
     if (!thread) return false;
     worker.thread = std::move(*thread);
@@ -213,10 +225,11 @@ void Workers::lead(Worker& worker) {
     if (received.state == Channel::Received::State::ended) return endConnection(received.error);
     const auto waited = Clock::now() - free;
     const bool needed = adapt(worker, waited);
-    const abi::InHeader header = peekHeader(worker.in.bytes().first(received.size));
-    const bool look = strayed(worker, header, waited);
+    const auto message = worker.in.bytes().first(received.size);
+    const auto client = static_cast<pid_t>(peekHeader(message).pid);
+    const bool look = strayed(worker, message, waited);
     serveOne(worker, received.size);
-    if (look) busy(worker, [&] { worker.placement.look(static_cast<pid_t>(header.pid)); });
+    if (look) busy(worker, [&] { followClient(worker, client); });
     if (!needed) handOver(worker);
     free = Clock::now();
   }
@@ -235,9 +248,17 @@ void Workers::serveOne(Worker& worker, size_t size) {
   busy(worker, [&] { serve_(worker.in.bytes().first(size), worker.channel, worker.out.bytes(), inFlight_.slot(worker.index)); });
 }
 
-bool Workers::strayed(Worker& worker, const abi::InHeader& header, nanoseconds waited) {
-  // Data comes in large pieces, and a READ may be for execve(2), which a look would wait for.
-  if (header.opcode == abi::kRead || header.opcode == abi::kWrite) return false;
+// A client stays where it is while the thread gives way to it; the thread then stays, too.
+void Workers::followClient(Worker& worker, pid_t client) {
+  const bool stays = worker.givesWay.load();
+  if (stays) worker.stays = true;
+  worker.placement.look(client, stays ? sys::Roaming::stayed : sys::Roaming::free);
+}
+
+bool Workers::strayed(Worker& worker, std::span<const std::byte> message, nanoseconds waited) {
+  const abi::InHeader header = peekHeader(message);
+  // Data is written in large pieces.
+  if (header.opcode == abi::kWrite || (header.opcode == abi::kRead && mayBeForExec(message))) return false;
   return worker.placement.arrived(static_cast<pid_t>(header.pid), waited);
 }
 
@@ -301,15 +322,17 @@ bool Workers::look(std::array<uint64_t, kThreadLimit>& seen) {
   return active;
 }
 
-void Workers::arrange(bool may) {
+void Workers::arrange(Manner manner) {
   for (Worker& worker : workers_) {
     std::unique_lock lock(mu_);
-    const bool should = may && worker.reading.load();
     // A thread that runs has this number until it has left.
-    if (worker.life != Life::running || worker.tid == 0 || worker.givesWay == should) continue;
+    if (worker.life != Life::running || worker.tid == 0) continue;
+    const bool should = manner == Manner::giveWay && worker.reading.load();
+    if (!should && worker.stays.exchange(false)) static_cast<void>(sys::roam(worker.tid));  // at most it stays where it is
+    if (worker.givesWay == should) continue;
     if (should || deference_.hasWayBack()) {
       if (sys::giveWay(worker.tid, should)) worker.givesWay = should;
-    } else if (!may) {
+    } else if (manner == Manner::compete) {
       worker.spent = true;
       lock.unlock();
       handOver(worker);
@@ -329,13 +352,13 @@ void Workers::watch() {
       if (std::ranges::any_of(workers_, &Worker::serving)) watchAsleep_.store(false);
       watchChanged_.wait(lock, [this] { return watchStop_ || !watchAsleep_.load(); });
       quiet = 0;
+      if (deference_.look()) arrange(Manner::giveWay);  // a burst of requests may be over before the first tick
     }
     watchChanged_.wait_for(lock, kTick);
     if (watchStop_) return;
     lock.unlock();
     quiet = look(seen) ? 0 : quiet + 1;
-    const bool pauses = quiet >= kQuietTicks;
-    if (!pauses || deference_.hasWayBack()) arrange(!pauses && deference_.look());
+    arrange(quiet >= kQuietTicks ? Manner::pause : deference_.look() ? Manner::giveWay : Manner::compete);
     lock.lock();
   }
 }

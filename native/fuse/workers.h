@@ -67,15 +67,16 @@ class Workers {
     Workers* owner = nullptr;
     Channel channel;
     sys::PageBuffer in, out;
-    sys::Thread thread;                // guarded by mu_
-    Life life = Life::absent;          // guarded by mu_
-    std::condition_variable wake;      // called, or the end has come
-    bool called = false;               // guarded by mu_: to take a reader's place
-    bool heldUp = false;               // guarded by mu_: gave the reading away for the request it serves
-    pid_t tid = 0;                     // guarded by mu_
-    bool givesWay = false;             // guarded by mu_
-    bool spent = false;                // guarded by mu_: gives way for good, and is wanted as a reader no more
-    std::atomic<bool> reading{false};  // holds a reader's place
+    sys::Thread thread;                 // guarded by mu_
+    Life life = Life::absent;           // guarded by mu_
+    std::condition_variable wake;       // called, or the end has come
+    bool called = false;                // guarded by mu_: to take a reader's place
+    bool heldUp = false;                // guarded by mu_: gave the reading away for the request it serves
+    pid_t tid = 0;                      // guarded by mu_
+    bool spent = false;                 // guarded by mu_: gives way for good, and is wanted as a reader no more
+    std::atomic<bool> givesWay{false};  // written under mu_
+    std::atomic<bool> stays{false};     // on one core
+    std::atomic<bool> reading{false};   // holds a reader's place
     // Twice the number of requests (and looks) begun, and one more while the last of them goes on. The watchdog compares.
     std::atomic<uint64_t> progress{0};
     unsigned immediate = 0;  // of the worker's own thread: requests in a row that were there already
@@ -91,7 +92,8 @@ class Workers {
   void lead(Worker& worker);
   void serveOne(Worker& worker, size_t size);
   // True when the worker shall look where the client of this message runs, after the answer.
-  bool strayed(Worker& worker, const abi::InHeader& header, std::chrono::nanoseconds waited);
+  bool strayed(Worker& worker, std::span<const std::byte> message, std::chrono::nanoseconds waited);
+  void followClient(Worker& worker, pid_t client);
   // Runs what may take long as a request does: with the watchdog awake, so that somebody else reads meanwhile.
   template <typename Work>
   void busy(Worker& worker, Work&& work);
@@ -108,8 +110,12 @@ class Workers {
   void watch();
   bool look(std::array<uint64_t, kThreadLimit>& seen);
   void rouseWatchdog();
-  // Threads that read give way to others from now on if they `may`; all others compete.
-  void arrange(bool may);
+  enum class Manner {
+    giveWay,  // threads that read, to others
+    compete,
+    pause,  // as compete, but not at the cost of a thread
+  };
+  void arrange(Manner manner);
 
   Channel first_;  // the one INIT was answered on; kept open for ioctls
   const Serve serve_;

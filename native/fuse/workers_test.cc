@@ -147,7 +147,7 @@ TEST("a look for the client's core that blocks stops neither that client nor any
                                  gate.acquire();
                                  return std::nullopt;
                                },
-                               .move = [](unsigned) { return true; }});
+                               .move = [](unsigned, sys::Roaming) { return true; }});
   for (int i = 0; i < 20; ++i) {
     std::this_thread::sleep_for(300us);  // the rhythm of two cores
     EXPECT_EQ(bench.kernel().receive(bench.kernel().send(abi::kGetattr, kQuick), 2000ms).error, 0);
@@ -163,12 +163,20 @@ TEST("the reader of a program's pages does not look, since its client may be in 
                                  ++looking;
                                  return 0U;
                                },
-                               .move = [](unsigned) { return true; }});
-  for (int i = 0; i < 20; ++i) {
-    std::this_thread::sleep_for(300us);
-    EXPECT_EQ(bench.kernel().call(abi::kRead, kQuick).error, 0);
-  }
+                               .move = [](unsigned, sys::Roaming) { return true; }});
+  abi::ReadIn in{};
+  const auto read = [&](uint32_t flags) {
+    in.flags = flags;
+    for (int i = 0; i < 20; ++i) {
+      std::this_thread::sleep_for(300us);
+      EXPECT_EQ(bench.kernel().call(abi::kRead, kQuick, testing::Message().add(in)).error, 0);
+    }
+  };
+  constexpr uint32_t kLargeFile = 0100000, kExec = 0x20;
+  read(kLargeFile | kExec);
   EXPECT_EQ(looking.load(), 0U);
+  read(kLargeFile);
+  EXPECT(looking.load() > 0U);
 }
 
 TEST("more blocked requests than threads allowed still leave one that reads") {

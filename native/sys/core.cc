@@ -49,6 +49,13 @@ std::optional<unsigned> coreField(std::string_view stat) {
   return numberAt(rest);
 }
 
+// Of the first thread, which nobody moves.
+std::optional<cpu_set_t> coresOfProcess() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(::getpid(), sizeof(allowed), &allowed) != 0) return std::nullopt;
+  return allowed;
+}
+
 }  // namespace
 
 unsigned currentCore() {
@@ -64,22 +71,26 @@ std::optional<unsigned> coreOf(pid_t tid) {
   return stat ? coreField(*stat) : std::nullopt;
 }
 
-bool moveToCore(unsigned core) {
-  cpu_set_t allowed;
-  if (core >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return false;
-  if (!CPU_ISSET(core, &allowed) || CPU_COUNT(&allowed) < 2) return false;
+bool moveToCore(unsigned core, Roaming then) {
+  const auto allowed = coresOfProcess();
+  if (!allowed || core >= CPU_SETSIZE || !CPU_ISSET(core, &*allowed) || CPU_COUNT(&*allowed) < 2) return false;
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(core, &one);
   if (::sched_setaffinity(0, sizeof(one), &one) != 0) return false;
-  // Narrowing moved the thread; widening does not move it back, and it cannot fail for a set that was in force.
-  return ::sched_setaffinity(0, sizeof(allowed), &allowed) == 0;
+  // Narrowing moved the thread; widening does not move it back.
+  return then == Roaming::stayed || roam(currentThread()).ok();
+}
+
+Status roam(pid_t tid) {
+  const auto allowed = coresOfProcess();
+  if (!allowed || ::sched_setaffinity(tid, sizeof(*allowed), &*allowed) != 0) return Errno::last();
+  return success();
 }
 
 unsigned usableCores() {
-  cpu_set_t allowed;
-  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
-  return static_cast<unsigned>(CPU_COUNT(&allowed));
+  const auto allowed = coresOfProcess();
+  return allowed ? static_cast<unsigned>(CPU_COUNT(&*allowed)) : 1;
 }
 
 std::optional<unsigned> runnableThreads() {

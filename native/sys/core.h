@@ -15,11 +15,18 @@ unsigned currentCore();
 // The core thread `tid` ran on last (proc_pid_stat(5), field 39). Nothing when it is gone or /proc does not show it.
 std::optional<unsigned> coreOf(pid_t tid);
 
-// Takes the calling thread to `core` and leaves it free to go elsewhere again. False when it may not run there, or when
-// there is only one core it may run on.
-bool moveToCore(unsigned core);
+// Where a thread may run after it was moved.
+enum class Roaming {
+  free,    // anywhere again
+  stayed,  // there only, until roam()
+};
 
-// Cores the calling thread may run on; at least 1.
+// Takes the calling thread to `core`. False when the process's first thread may not run there, or on one core only.
+bool moveToCore(unsigned core, Roaming then);
+// Thread `tid` of this process may run wherever the first one may.
+Status roam(pid_t tid);
+
+// Cores the process's first thread may run on; at least 1.
 unsigned usableCores();
 
 // Threads of the whole machine that run or could run, the caller among them (proc_loadavg(5), field 4).

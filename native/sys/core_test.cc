@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "sys/serving_thread.h"
 #include "testing/test.h"
 
 namespace unionfs {
@@ -19,7 +20,7 @@ TEST("the core of a thread is the one it sees itself on, whatever its name") {
 TEST("a thread goes to the core it is sent to and may leave it again") {
   std::thread([] {
     for (unsigned core = 0; core < std::thread::hardware_concurrency(); ++core) {
-      if (!sys::moveToCore(core)) continue;  // not allowed here
+      if (!sys::moveToCore(core, sys::Roaming::free)) continue;  // not allowed here
       const auto seen = sys::coreOf(gettid());
       EXPECT(seen.has_value());
       cpu_set_t allowed;
@@ -29,9 +30,30 @@ TEST("a thread goes to the core it is sent to and may leave it again") {
   }).join();
 }
 
+TEST("a thread that shall stay does, until it may roam, and those it starts are free") {
+  if (sys::usableCores() < 2) SKIP("needs two cores");
+  const auto cores = [] {
+    cpu_set_t allowed;
+    return ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
+  };
+  std::thread([&cores] {
+    unsigned core = 0;
+    while (core < CPU_SETSIZE && !sys::moveToCore(core, sys::Roaming::stayed)) ++core;
+    EXPECT_EQ(sys::currentCore(), core);
+    EXPECT_EQ(cores(), 1);
+    int started = 0;
+    auto thread = sys::Thread::start([&] { started = cores(); });
+    REQUIRE(thread.ok());
+    thread->join();
+    EXPECT_EQ(started, static_cast<int>(sys::usableCores()));
+    EXPECT(sys::roam(sys::currentThread()).ok());
+    EXPECT_EQ(cores(), static_cast<int>(sys::usableCores()));
+  }).join();
+}
+
 TEST("a thread that does not exist has no core, and nobody goes to a core that does not exist") {
   EXPECT(!sys::coreOf(0x3fffffff).has_value());
-  EXPECT(!sys::moveToCore(100000));
+  EXPECT(!sys::moveToCore(100000, sys::Roaming::free));
 }
 
 }  // namespace

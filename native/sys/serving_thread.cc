@@ -53,7 +53,9 @@ Result<Thread> Thread::start(std::function<void()> body) {
       &thread.id_, nullptr,
       [](void* at) -> void* {
         const std::unique_ptr<std::function<void()>> work(static_cast<std::function<void()>*>(at));
-        if (givesWay()) std::ignore = giveWay(currentThread(), false);  // without the right to it, that is handed down
+        // Both are handed down by the thread that starts this one; the first stays, without the right to change it.
+        if (givesWay()) std::ignore = giveWay(currentThread(), false);
+        std::ignore = roam(currentThread());
         (*work)();
         return nullptr;
       },
