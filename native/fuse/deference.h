@@ -5,11 +5,14 @@
 // nothing but threads of SCHED_IDLE run counts as idle (Linux: kernel/sched/fair.c:sched_idle_cpu()): the client wakes up
 // there, and goes on before the server has even returned from its write.
 //
-// The price is that such a thread gets next to nothing once others want the core. So threads give way only while the
-// machine has had cores to spare for some looks in a row, and stop at the first that finds it has not. Without privilege
-// there is no way back for a thread: another then takes its place.
+// The price is that such a thread gets next to nothing when others want the core. So threads give way only while few enough
+// want to run for all to be clients and those who serve them; and who computes all the time is found out by what is served:
+// a thread that waits for his turns serves no thousand requests a second. Then it competes for a while. Without privilege
+// there is no way back for a thread: another takes its place.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 
@@ -29,14 +32,21 @@ class Deference {
   Deference() = default;
   explicit Deference(Machine machine) : machine_(std::move(machine)) {}
 
-  // A look at the machine, some milliseconds after the last, by a thread that does not give way. True: those that serve may.
-  bool look();
+  // A look at the machine, by a thread that does not give way, some milliseconds after the last; `served`: requests since
+  // then. True: those that serve may give way until the next look.
+  bool look(uint64_t served, std::chrono::nanoseconds sinceLast);
+  // Nothing is served for now.
+  void pause() { giving_ = false; }
   // Whether a thread that gives way can compete again.
   [[nodiscard]] bool hasWayBack() const { return machine_.wayBack; }
 
  private:
+  [[nodiscard]] bool isRoomy() const;
+
   Machine machine_;
-  unsigned quietLooks_ = 0;  // in a row
+  bool giving_ = false;
+  unsigned skip_ = 0;       // looks until the next try
+  unsigned afterVain_ = 1;  // how many to skip after a try in vain
 };
 
 }  // namespace unionfs

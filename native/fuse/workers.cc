@@ -309,17 +309,17 @@ void Workers::rouseWatchdog() {
   if (watchAsleep_.exchange(false)) watchChanged_.notify_one();
 }
 
-// True when a request was served or is being served since the last look.
-bool Workers::look(std::array<uint64_t, kThreadLimit>& seen) {
-  bool active = false;
+Workers::Served Workers::look(std::array<uint64_t, kThreadLimit>& seen) {
+  Served served;
   for (Worker& worker : workers_) {
     const uint64_t now = worker.progress.load();
     const uint64_t before = std::exchange(seen[worker.index], now);
     const bool serving = (now & 1) != 0;
-    active |= serving || now != before;
+    served.active |= serving || now != before;
+    served.requests += (now - before) / 2;
     if (serving && now == before && worker.reading.load()) handOver(worker);
   }
-  return active;
+  return served;
 }
 
 void Workers::arrange(Manner manner) {
@@ -352,13 +352,20 @@ void Workers::watch() {
       if (std::ranges::any_of(workers_, &Worker::serving)) watchAsleep_.store(false);
       watchChanged_.wait(lock, [this] { return watchStop_ || !watchAsleep_.load(); });
       quiet = 0;
-      if (deference_.look()) arrange(Manner::giveWay);  // a burst of requests may be over before the first tick
+      if (deference_.look(0, kTick)) arrange(Manner::giveWay);  // a burst of requests may be over before the first tick
     }
+    const auto begun = Clock::now();
     watchChanged_.wait_for(lock, kTick);
     if (watchStop_) return;
     lock.unlock();
-    quiet = look(seen) ? 0 : quiet + 1;
-    arrange(quiet >= kQuietTicks ? Manner::pause : deference_.look() ? Manner::giveWay : Manner::compete);
+    const Served served = look(seen);
+    quiet = served.active ? 0 : quiet + 1;
+    if (quiet < kQuietTicks) {
+      arrange(deference_.look(served.requests, Clock::now() - begun) ? Manner::giveWay : Manner::compete);
+    } else {
+      deference_.pause();
+      arrange(Manner::pause);
+    }
     lock.lock();
   }
 }

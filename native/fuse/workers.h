@@ -108,7 +108,12 @@ class Workers {
   void endConnection(Errno why);
 
   void watch();
-  bool look(std::array<uint64_t, kThreadLimit>& seen);
+  // What was served since the last look.
+  struct Served {
+    uint64_t requests = 0;
+    bool active = false;  // one at least was or is being served
+  };
+  Served look(std::array<uint64_t, kThreadLimit>& seen);
   void rouseWatchdog();
   enum class Manner {
     giveWay,  // threads that read, to others

@@ -51,6 +51,21 @@ TEST("a thread that shall stay does, until it may roam, and those it starts are 
   }).join();
 }
 
+TEST("a thread that gives way competes again when told to, and those it starts do from the beginning") {
+  if (!sys::mayCompeteAgain()) SKIP("needs CAP_SYS_NICE");
+  std::thread([] {
+    EXPECT(sys::giveWay(sys::currentThread(), true).ok());
+    EXPECT(sys::givesWay());
+    bool started = true;
+    auto thread = sys::Thread::start([&] { started = sys::givesWay(); });
+    REQUIRE(thread.ok());
+    thread->join();
+    EXPECT(!started);
+    EXPECT(sys::giveWay(sys::currentThread(), false).ok());
+    EXPECT(!sys::givesWay());
+  }).join();
+}
+
 TEST("a thread that does not exist has no core, and nobody goes to a core that does not exist") {
   EXPECT(!sys::coreOf(0x3fffffff).has_value());
   EXPECT(!sys::moveToCore(100000, sys::Roaming::free));

@@ -16,6 +16,8 @@ const flows: readonly [user: 'root' | 'rootless', flow: string, what: string, en
   ['rootless', 'flow-small.sh', 'and by an ordinary user with subordinate ids'],
   ['root', 'flow-ids.sh', 'owners are shifted on the fly for --uidmap and --userns=auto'],
   ['rootless', 'flow-ids.sh', 'and for --userns=keep-id of an ordinary user'],
+  ['root', 'flow-views.sh', 'read-only roots, overlaid volumes and directories, and a podman in a container'],
+  ['rootless', 'flow-views.sh', 'and all of it but the last for an ordinary user'],
   ['root', 'flow-mask.sh', 'with force_mask owners, modes and types are in xattrs, for root', { UNIONFS_FORCE_MASK: '700' }],
   ['rootless', 'flow-mask.sh', 'and for an ordinary user', { UNIONFS_FORCE_MASK: '700' }],
 ]
