@@ -29,7 +29,6 @@ class Deference {
     bool wayBack = sys::mayCompeteAgain();
   };
 
-  Deference() = default;
   explicit Deference(Machine machine) : machine_(std::move(machine)) {}
 
   // A look at the machine, by a thread that does not give way, some milliseconds after the last; `served`: requests since

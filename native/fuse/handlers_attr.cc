@@ -7,6 +7,7 @@
 
 #include "fuse/handlers.h"
 #include "fuse/xattr_silence.h"
+#include "overlay/acl.h"
 
 namespace unionfs::handlers {
 namespace {
@@ -68,9 +69,6 @@ uint32_t toXflags(uint32_t flags) {
 void noteAbsence(Call& call) {
   if (call.connection.silence != nullptr) call.connection.silence->noteAbsence();
 }
-
-// The permission check in which the kernel first hears ENOSYS fails with EOPNOTSUPP. Linux: fs/fuse/acl.c:__fuse_get_acl().
-bool isAcl(std::string_view name) { return name.starts_with("system.posix_acl_"); }
 
 void putIoctl(Call& call) { call.reply.put(abi::IoctlOut{.result = 0, .flags = 0, .in_iovs = 0, .out_iovs = 0}); }
 
@@ -152,7 +150,8 @@ Status getxattr(Call& call) {
   TRY_ASSIGN(const auto in, call.arguments.take<abi::GetxattrIn>());
   TRY_ASSIGN(const std::string_view name, call.arguments.takeText(kNameMax));
   const XattrSilence* silence = call.connection.silence;
-  if (silence != nullptr && silence->holds() && !isAcl(name)) return Errno(ENOSYS);
+  // Not of an ACL: the permission check for which the kernel asks would fail. Linux: fs/fuse/acl.c:__fuse_get_acl().
+  if (silence != nullptr && silence->holds() && !acl::isName(name)) return Errno(ENOSYS);
   const auto value = call.overlay().getxattr(call.node(), std::string(name));
   if (value.failsWith(ENODATA) || value.failsWith(EOPNOTSUPP)) noteAbsence(call);
   TRY(value);

@@ -2,7 +2,6 @@
 #include "fuse/workers.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 #include <thread>
 #include <utility>
@@ -43,10 +42,11 @@ unsigned readerLimit(WorkerLimits limits) {
 // later ones of such a file, too. Linux: fs/exec.c:do_open_execat() has __FMODE_EXEC among the open flags.
 bool mayBeForExec(std::span<const std::byte> message) {
   constexpr uint32_t kOpenedForExec = 0x20;
-  abi::ReadIn in{};
-  if (message.size() < sizeof(abi::InHeader) + sizeof in) return true;
-  std::memcpy(&in, message.data() + sizeof(abi::InHeader), sizeof in);
-  return (in.flags & kOpenedForExec) != 0;
+  const auto request = Request::parse(message);
+  if (!request) return true;
+  Arguments arguments = request->arguments();
+  const auto in = arguments.take<abi::ReadIn>();
+  return !in || (in->flags & kOpenedForExec) != 0;
 }
 
 // Without memory there is no further thread, as without a permission to make one.
@@ -226,10 +226,9 @@ void Workers::lead(Worker& worker) {
     const auto waited = Clock::now() - free;
     const bool needed = adapt(worker, waited);
     const auto message = worker.in.bytes().first(received.size);
-    const auto client = static_cast<pid_t>(peekHeader(message).pid);
-    const bool look = strayed(worker, message, waited);
+    const auto client = strayedFrom(worker, message, waited);
     serveOne(worker, received.size);
-    if (look) busy(worker, [&] { followClient(worker, client); });
+    if (client) busy(worker, [&] { followClient(worker, *client); });
     if (!needed) handOver(worker);
     free = Clock::now();
   }
@@ -255,11 +254,12 @@ void Workers::followClient(Worker& worker, pid_t client) {
   worker.placement.look(client, stays ? sys::Roaming::stayed : sys::Roaming::free);
 }
 
-bool Workers::strayed(Worker& worker, std::span<const std::byte> message, nanoseconds waited) {
+std::optional<pid_t> Workers::strayedFrom(Worker& worker, std::span<const std::byte> message, nanoseconds waited) {
   const abi::InHeader header = peekHeader(message);
   // Data is written in large pieces.
-  if (header.opcode == abi::kWrite || (header.opcode == abi::kRead && mayBeForExec(message))) return false;
-  return worker.placement.arrived(static_cast<pid_t>(header.pid), waited);
+  if (header.opcode == abi::kWrite || (header.opcode == abi::kRead && mayBeForExec(message))) return std::nullopt;
+  const auto client = static_cast<pid_t>(header.pid);
+  return worker.placement.arrived(client, waited) ? std::optional(client) : std::nullopt;
 }
 
 bool Workers::adapt(Worker& worker, nanoseconds waited) {

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,8 +92,8 @@ class Workers {
   // Reads and serves until the place is gone.
   void lead(Worker& worker);
   void serveOne(Worker& worker, size_t size);
-  // True when the worker shall look where the client of this message runs, after the answer.
-  bool strayed(Worker& worker, std::span<const std::byte> message, std::chrono::nanoseconds waited);
+  // The client of this message, when the worker shall look where it runs once it is answered.
+  std::optional<pid_t> strayedFrom(Worker& worker, std::span<const std::byte> message, std::chrono::nanoseconds waited);
   void followClient(Worker& worker, pid_t client);
   // Runs what may take long as a request does: with the watchdog awake, so that somebody else reads meanwhile.
   template <typename Work>

@@ -30,4 +30,8 @@ Result<Fd> Layer::openDirectory(std::string_view path) const {
   return fd;
 }
 
+std::string Layer::pathBelow(const std::string& path, std::string_view name) {
+  return path.empty() ? std::string(name) : path + "/" + std::string(name);
+}
+
 }  // namespace unionfs

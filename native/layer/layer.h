@@ -25,6 +25,8 @@ class Layer {
   // A directory below the root, to be read whole: open for reading, and without moving its access time where that is ours to
   // choose.
   [[nodiscard]] Result<Fd> openDirectory(std::string_view path) const;
+  // The path of an entry of the directory `path`, both as openDirectory() takes them.
+  static std::string pathBelow(const std::string& path, std::string_view name);
   [[nodiscard]] bool isClone() const { return isClone_; }
   // 16 bytes; zeros where the filesystem has no uuid.
   [[nodiscard]] const std::string& uuid() const { return uuid_; }

@@ -17,6 +17,8 @@ namespace unionfs::acl {
 inline constexpr const char* kAccess = "system.posix_acl_access";
 inline constexpr const char* kDefault = "system.posix_acl_default";
 
+inline bool isName(std::string_view xattr) { return xattr == kAccess || xattr == kDefault; }
+
 inline constexpr uint16_t kOwner = 0x01, kUser = 0x02, kOwningGroup = 0x04, kGroup = 0x08, kMask = 0x10, kOthers = 0x20;
 
 uint32_t readLittle(const char* at, size_t size);

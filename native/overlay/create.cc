@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 
 #include "layer/marker.h"
+#include "overlay/acl.h"
 #include "overlay/attr.h"
 #include "overlay/copy_up.h"
 #include "overlay/ino.h"
@@ -18,8 +19,6 @@
 namespace unionfs {
 
 namespace {
-
-constexpr const char* kDefaultAcl = "system.posix_acl_default";
 
 // Makes the new object at a place, as the caller.
 using Maker = std::function<Status(At)>;
@@ -63,9 +62,9 @@ Status imitateParent(OverlayState& state, const std::string& stage, int parent) 
   const At at{dir.get(), ""};
   if ((stat.mode & S_ISGID) != 0) TRY(sys::chown(at, std::nullopt, stat.gid));
   TRY(sys::chmod(at, 0700U | (stat.mode & S_ISGID)));
-  const auto acl = sys::getXattr({parent, ""}, kDefaultAcl);
-  if (acl.ok()) return sys::setXattr(at, kDefaultAcl, *acl);
-  return acl.failsWith(ENODATA) || meansUnsupported(acl.error()) ? success() : Status(acl.error());
+  const auto inherited = sys::getXattr({parent, ""}, acl::kDefault);
+  if (inherited.ok()) return sys::setXattr(at, acl::kDefault, *inherited);
+  return inherited.failsWith(ENODATA) || meansUnsupported(inherited.error()) ? success() : Status(inherited.error());
 }
 
 // What cannot be made in one step is made whole in the work directory: an object where a whiteout lies, whose place it takes,

@@ -69,6 +69,4 @@ std::string Owners::storeAcl(std::string value) const {
   return translateAcl(std::move(value), [this](bool user, uint32_t id) { return (user ? users : groups).stored(id); });
 }
 
-bool namesOwners(std::string_view xattr) { return xattr == acl::kAccess || xattr == acl::kDefault; }
-
 }  // namespace unionfs

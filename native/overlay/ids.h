@@ -56,7 +56,4 @@ struct Owners {
   [[nodiscard]] std::string storeAcl(std::string value) const;
 };
 
-// Whether an xattr's value names users and groups.
-bool namesOwners(std::string_view xattr);
-
 }  // namespace unionfs

@@ -1,6 +1,5 @@
 #include "overlay/metadata.h"
 
-#include <cstring>
 #include <string>
 
 #include "overlay/acl.h"
@@ -13,7 +12,7 @@ namespace {
 
 constexpr const char* kCapability = "security.capability";
 
-bool mustBeCopied(std::string_view name) { return name.starts_with("security.") || name.starts_with("system.posix_acl_"); }
+bool mustBeCopied(std::string_view name) { return name.starts_with("security.") || acl::isName(name); }
 
 Status writeXattr(const Overrides& overrides, At to, const std::string& name, const std::string& value) {
   const std::string stored = overrides.storedXattrName(name);
@@ -34,7 +33,7 @@ void storeOwners(Metadata& metadata, const Owners& owners) {
   metadata.stat.uid = owners.users.stored(metadata.stat.uid);
   metadata.stat.gid = owners.groups.stored(metadata.stat.gid);
   for (auto& [name, value] : metadata.xattrs) {
-    if (namesOwners(name)) value = owners.storeAcl(std::move(value));
+    if (acl::isName(name)) value = owners.storeAcl(std::move(value));
   }
 }
 
@@ -42,12 +41,10 @@ Result<Metadata> readMetadata(const Layer& layer, At from, const sys::Stat& stat
   const Overrides& overrides = layer.overrides();
   Metadata metadata{stat, {}};
   TRY_ASSIGN(const std::string names, sys::listXattr(from));
-  for (size_t begin = 0; begin < names.size();) {
-    const char* stored = names.c_str() + begin;
-    begin += std::strlen(stored) + 1;
+  for (const std::string_view stored : sys::namesIn(names)) {
     auto name = overrides.visibleXattrName(stored);
     if (!name) continue;
-    auto value = sys::getXattr(from, stored);
+    auto value = sys::getXattr(from, stored.data());
     if (value.failsWith(ENODATA)) continue;
     TRY(value);
     if (overrides && *name == acl::kAccess) *value = acl::withBits(std::move(*value), stat.mode);

@@ -5,6 +5,7 @@
 #include <utility>
 #include "layer/marker.h"
 
+#include "overlay/acl.h"
 #include "overlay/ino.h"
 #include "overlay/prepare.h"
 #include "overlay/state.h"
@@ -17,8 +18,8 @@ namespace {
 // ACLs are offered when some layer's filesystem knows them: ENODATA says it does, EOPNOTSUPP that it does not.
 bool anyLayerHasAcl(const LayerStack& stack) {
   for (LayerIndex layer = stack.firstIndex(); layer < stack.size(); ++layer) {
-    const auto acl = sys::getXattr({stack.layer(layer).root(), ""}, "system.posix_acl_access");
-    if (acl.ok() || acl.failsWith(ENODATA)) return true;
+    const auto found = sys::getXattr({stack.layer(layer).root(), ""}, acl::kAccess);
+    if (found.ok() || found.failsWith(ENODATA)) return true;
   }
   return false;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "index/record_store.h"
 #include "layer/marker.h"
+#include "overlay/acl.h"
 #include "overlay/locate.h"
 #include "sys/xattr.h"
 
@@ -135,7 +136,7 @@ std::optional<Errno> recallMissingXattr(OverlayState& state, Inode& inode, const
   // Names whose absence a list of names tells; others may be made up when they are asked for (security modules do).
   constexpr const char* kUser = "user.";
   constexpr const char* kTrusted = "trusted.";
-  const bool isAcl = xattr == "system.posix_acl_access" || xattr == "system.posix_acl_default";
+  const bool isAcl = acl::isName(xattr);
   const bool isKept = isAcl || xattr == "security.capability" || xattr.starts_with(kUser) || xattr.starts_with(kTrusted);
   if (!isKept || !recallNoXattrs(state, inode)) return std::nullopt;
   // Whether the filesystem has this kind at all, its root says.

@@ -33,7 +33,7 @@ Result<std::string> Overlay::getxattr(NodeId node, const std::string& name) {
     return acl::withBits(std::move(found), shown.mode);
   });
   const Owners& owners = state.options.owners;
-  if (!value.ok() || owners.isIdentity() || !namesOwners(name)) return value;
+  if (!value.ok() || owners.isIdentity() || !acl::isName(name)) return value;
   return owners.showAcl(std::move(*value));
 }
 
@@ -42,9 +42,7 @@ namespace {
 // The names a user sees, of those the layer has.
 std::string visibleNames(const Overrides& overrides, const Caller& caller, const std::string& stored) {
   std::string visible;
-  for (size_t begin = 0; begin < stored.size();) {
-    const std::string_view name(stored.c_str() + begin);
-    begin += name.size() + 1;
+  for (const std::string_view name : sys::namesIn(stored)) {
     if (caller.uid != 0 && name.starts_with("trusted.")) continue;
     if (const auto shown = overrides.visibleXattrName(name)) visible.append(*shown).push_back('\0');
   }
@@ -108,7 +106,7 @@ Status Overlay::setxattr(const Caller& caller, NodeId node, const std::string& n
   const Overrides& overrides = state.overrides();
   const std::string stored = overrides.storedXattrName(name);
   if (overrides && name == kCapability) state.dataFds.drop({inode->id, 0});  // the next write takes it away
-  const bool mapped = !state.options.owners.isIdentity() && namesOwners(name);
+  const bool mapped = !state.options.owners.isIdentity() && acl::isName(name);
   const std::string value = mapped ? state.options.owners.storeAcl(std::string(asked)) : std::string(asked);
   return state.retryWhenFull([&]() -> Status {
     const TreeLock tree(state.renameMu);

@@ -25,12 +25,11 @@ constexpr uint64_t kOtherSeed = 0x9e3779b97f4a7c15ULL;
 Result<uint64_t> sumXattrs(At at) {
   TRY_ASSIGN(const std::string listed, sys::listXattr(at));
   if (listed.empty()) return uint64_t{0};
-  std::vector<std::string> names;
-  for (size_t begin = 0; begin < listed.size(); begin += names.back().size() + 1) names.emplace_back(listed.c_str() + begin);
+  std::vector<std::string_view> names = sys::namesIn(listed);
   std::ranges::sort(names);
   ByteWriter out;
-  for (const auto& name : names) {
-    TRY_ASSIGN(const std::string value, sys::getXattr(at, name.c_str()));
+  for (const std::string_view name : names) {
+    TRY_ASSIGN(const std::string value, sys::getXattr(at, name.data()));
     out.number(name.size());
     out.text(name);
     out.number(value.size());

@@ -1,8 +1,6 @@
 // layer_walk.cc - see layer_walk.h.
 #include "survey/layer_walk.h"
 
-#include <dirent.h>
-
 #include <chrono>
 
 #include "survey/contents.h"
@@ -48,13 +46,9 @@ Status LayerWalk::read(const Fd& fd, WalkedDirectory& into, std::vector<std::str
   if (!maker.isOnLayer()) return success();  // nothing there is recorded, nor below it
   const auto take = [&](const sys::RawEntry& raw) {
     maker.take(raw);
-    bool isDir = raw.type == DT_DIR;
-    if (raw.type == DT_UNKNOWN) {
-      const auto stat = sys::stat({fd.get(), raw.name.data()});
-      isDir = stat.ok() && stat->isDir();
-    }
-    if (isDir)
-      below.push_back(into.path.empty() ? std::string(raw.name) : into.path + "/" + std::string(raw.name));
+    const auto isDir = sys::isDirectory(fd.get(), raw);
+    if (isDir.ok() && *isDir)
+      below.push_back(Layer::pathBelow(into.path, raw.name));
     else
       ++into.files;
   };

@@ -19,15 +19,6 @@ constexpr int64_t kSettled = 2;
 
 bool isNewerThan(const sys::Timespec& time, int64_t now) { return time.sec + kSettled >= now; }
 
-bool holds(const std::string& names, std::string_view wanted) {
-  for (size_t begin = 0; begin < names.size();) {
-    const std::string_view name(names.c_str() + begin);
-    if (name == wanted) return true;
-    begin += name.size() + 1;
-  }
-  return false;
-}
-
 }  // namespace
 
 RecordTime recordTime(const sys::Timespec& time) { return {time.sec, time.nsec}; }
@@ -81,9 +72,11 @@ void RecordMaker::takeFull(RecordedEntry& entry, At at, const sys::Stat& stat) {
     failure_ = names.error();
     return;
   }
-  attr.hasXattrs = !names->empty();
-  attr.hasAcl = holds(*names, "system.posix_acl_access") || holds(*names, "system.posix_acl_default");
-  attr.hasCapability = holds(*names, "security.capability");
+  const auto named = sys::namesIn(*names);
+  const auto holds = [&named](std::string_view wanted) { return std::ranges::find(named, wanted) != named.end(); };
+  attr.hasXattrs = !named.empty();
+  attr.hasAcl = holds("system.posix_acl_access") || holds("system.posix_acl_default");
+  attr.hasCapability = holds("security.capability");
   if (!S_ISLNK(stat.mode)) return;
   auto target = sys::readlink(at);
   if (!target.ok())

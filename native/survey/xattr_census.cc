@@ -1,8 +1,7 @@
 // xattr_census.cc - see xattr_census.h.
 #include "survey/xattr_census.h"
 
-#include <dirent.h>
-
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,12 +12,7 @@ namespace unionfs {
 namespace {
 
 bool anyVisible(const Overrides& overrides, const std::string& stored) {
-  for (size_t begin = 0; begin < stored.size();) {
-    const std::string_view name(stored.c_str() + begin);
-    if (overrides.visibleXattrName(name)) return true;
-    begin += name.size() + 1;
-  }
-  return false;
+  return std::ranges::any_of(sys::namesIn(stored), [&](std::string_view name) { return overrides.visibleXattrName(name).has_value(); });
 }
 
 class Census {
@@ -56,12 +50,8 @@ class Census {
   }
 
   Status noteDirectory(const std::string& path, const Fd& dir, const sys::RawEntry& entry) {
-    bool isDir = entry.type == DT_DIR;
-    if (entry.type == DT_UNKNOWN) {
-      TRY_ASSIGN(const sys::Stat stat, sys::stat({dir.get(), entry.name.data()}));
-      isDir = stat.isDir();
-    }
-    if (isDir) waiting_.push_back(path.empty() ? std::string(entry.name) : path + "/" + std::string(entry.name));
+    TRY_ASSIGN(const bool isDir, sys::isDirectory(dir.get(), entry));
+    if (isDir) waiting_.push_back(Layer::pathBelow(path, entry.name));
     return success();
   }
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "sys/fault.h"
+#include "sys/stat.h"
 
 namespace unionfs::sys {
 
@@ -44,6 +45,12 @@ Status readDir(int fd, const std::function<void(const RawEntry&)>& visit) {
       if (!isDotOrDotDot(name)) visit({std::string_view(name, std::strlen(name)), entry->ino, entry->type});
     }
   }
+}
+
+Result<bool> isDirectory(int fd, const RawEntry& entry) {
+  if (entry.type != DT_UNKNOWN) return entry.type == DT_DIR;
+  TRY_ASSIGN(const Stat found, stat({fd, entry.name.data()}));
+  return found.isDir();
 }
 
 }  // namespace unionfs::sys

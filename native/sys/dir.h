@@ -20,5 +20,7 @@ struct RawEntry {
 // Calls `visit` for each entry but "." and "..", from the start. `fd` is open for reading, not O_PATH, and used by
 // nobody else meanwhile (its offset moves).
 Status readDir(int fd, const std::function<void(const RawEntry&)>& visit);
+// Of an entry of the directory `fd`: asks only where its type does not tell.
+Result<bool> isDirectory(int fd, const RawEntry& entry);
 
 }  // namespace unionfs::sys

@@ -88,6 +88,12 @@ Result<std::string> listXattr(At at) {
   return names;
 }
 
+std::vector<std::string_view> namesIn(const std::string& list) {
+  std::vector<std::string_view> names;
+  for (size_t begin = 0; begin < list.size(); begin += names.back().size() + 1) names.emplace_back(list.c_str() + begin);
+  return names;
+}
+
 Status setXattr(At at, const char* name, std::string_view value, int flags) {
   FAULT_POINT("setxattr");
   const ssize_t rc = callAt(
