@@ -99,6 +99,8 @@ can be used, 1 with a message when it cannot be made; never 2. -f serves in the 
 \`fuse-overlayfs\` the mount shows as \`fuse.fuse-overlayfs\`. As \`mount.*\`, -f makes no mount (mount(8)), -n, -s, -v, -t TYPE and -N NS say nothing.
 With \`FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT\` in the environment whiteouts are files (\`docs/FORMAT.md\`).
 
+Such a mount uses the path index where \`UNIONFS_INDEX\` names one, or layers are sealed in the usual one, and learns nothing otherwise (\`docs/DESIGN.md\`, section 13).
+
 `
 
 function programSection(): string {

@@ -1,9 +1,10 @@
 // main.cc - the command `unionfs`: finds node and the program beside itself and runs it.
 //
-// Everything but `mount` in the background simply becomes `node main.cjs ARGUMENTS`. For that one the starter forks: the
+// Everything but a mount in the background simply becomes `node main.cjs ARGUMENTS`. For that one the starter forks: the
 // child is the daemon from the first moment (new session, no terminal, nothing of the caller's output held), and the
 // starter waits until it says "usable" or why not. So a mount costs one start of node, and a daemon never outlives a
-// failure unseen.
+// failure unseen. A mount that is asked for as container engines do, and is plain, is served by the child as it is: that
+// costs no start of node at all (daemon/daemon.h).
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -19,12 +20,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/words.h"
+#include "daemon/daemon.h"
+#include "daemon/plain_request.h"
 #include "launch/starter_pipe.h"
-#include "launch/words.h"
 
 namespace {
 
@@ -72,7 +76,7 @@ bool isMountHelper(char** argv) { return calledAs(argv).substr(0, 6) == "mount."
 // Called as container engines, mount(8) and fstab do: [SOURCE] MOUNTPOINT -o OPTIONS (src/program/form.ts decides in
 // the same way). A verb with -o is a mistake, and its words come out the same.
 bool isMountProgram(int argc, char** argv) {
-  if (calledAs(argv) == "fuse-overlayfs" || isMountHelper(argv)) return true;
+  if (calledAs(argv) == unionfs::daemon::kStandIn || isMountHelper(argv)) return true;
   return std::any_of(argv + 1, argv + argc, &isOptionList);
 }
 
@@ -109,10 +113,10 @@ bool isBackgroundMount(int argc, char** argv) {
 // What node would mangle is refused here, in the form's own exit status.
 void requireText(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
-    if (unionfs::launch::isUtf8(argv[i])) continue;
+    if (unionfs::words::isUtf8(argv[i])) continue;
     const bool verb = argc >= 2 && std::string_view(argv[1]) == "mount";
     fail(!verb && isMountProgram(argc, argv) ? kExitFailure : kExitUsage,
-         "argument " + std::to_string(i) + " is not UTF-8: " + unionfs::launch::shownBytes(argv[i]) +
+         "argument " + std::to_string(i) + " is not UTF-8: " + unionfs::words::shownBytes(argv[i]) +
              "; name files in UTF-8 only: rename it, or mount it elsewhere with mount --bind and name that");
   }
 }
@@ -170,6 +174,25 @@ void closeFrom(int first) {
   for (const int fd : open) ::close(fd);
 }
 
+// The mount can be used: the starter may go.
+void tellUsable(const std::string& said) {
+  std::string done = "0\n" + said;
+  // Every path is resolved by now, and the daemon must not keep a filesystem busy.
+  if (::chdir("/") != 0) done += "unionfs: warning: the daemon cannot leave its working directory\n";
+  if (::write(kDaemonEnd, done.data(), done.size()) < 0) return;  // the starter was killed; the mount is there all the same
+  ::close(kDaemonEnd);
+}
+
+// Comes back when node has to do it.
+void serveWithoutNode(int argc, char** argv) {
+  const bool standIn = calledAs(argv) == unionfs::daemon::kStandIn;
+  if (argc < 2 || isMountHelper(argv) || (!standIn && std::string_view(argv[1]) != "-o")) return;
+  raiseDescriptorLimit();
+  const std::span<char* const> words(argv + 1, static_cast<size_t>(argc - 1));
+  const auto exitCode = unionfs::daemon::tryToServe(standIn, words, UNIONFS_VERSION, &tellUsable);
+  if (exitCode) std::exit(*exitCode);
+}
+
 [[noreturn]] void becomeDaemon(int reportEnd, int null, const std::string& program, int argc, char** argv) {
   ::setsid();
   // The report's end may be any number, kDaemonEnd included, and stdio may have been closed by the caller.
@@ -178,6 +201,7 @@ void closeFrom(int first) {
   for (int fd = 0; fd < kDaemonEnd; ++fd) ::dup2(sink, fd);
   ::dup2(report, kDaemonEnd);
   closeFrom(kDaemonEnd + 1);
+  serveWithoutNode(argc, argv);
   ::setenv(kVariable, std::to_string(kDaemonEnd).c_str(), 1);
   becomeNode(program, argc, argv);
 }

@@ -9,11 +9,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string_view>
+
+#include "sys/text_file.h"
 
 extern char** environ;
 
@@ -21,6 +25,7 @@ namespace unionfs::sys {
 namespace {
 
 constexpr const char* kHelper = "fusermount3";
+constexpr const char* kMountTable = "/proc/self/mountinfo";
 constexpr const char* kSocketVariable = "_FUSE_COMMFD";
 
 unsigned long mountFlags(const FuseMountRequest& request) {
@@ -31,19 +36,6 @@ unsigned long mountFlags(const FuseMountRequest& request) {
   if (request.noatime) flags |= MS_NOATIME;
   if (!request.allowExec) flags |= MS_NOEXEC;
   return flags;
-}
-
-// Whole text of a descriptor up to a sane limit.
-std::string readAll(int fd) {
-  constexpr size_t kLimit = size_t{8} << 20;
-  std::string text;
-  std::array<char, 16384> block{};
-  for (;;) {
-    const ssize_t count = ::read(fd, block.data(), block.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0 || text.size() > kLimit) return text;
-    text.append(block.data(), static_cast<size_t>(count));
-  }
 }
 
 // A child process with its stderr captured.
@@ -191,6 +183,36 @@ std::optional<MountEntry> parseMountLine(std::string_view line, std::string_view
   return entry;
 }
 
+void forEachLine(std::string_view text, const std::function<void(std::string_view)>& visit) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    visit(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// Options of the mount are the sixth word.
+bool isIdmapped(std::string_view line) {
+  for (int word = 1; word < 6; ++word) nextWord(line);
+  return ("," + std::string(nextWord(line)) + ",").find(",idmapped,") != std::string::npos;
+}
+
+// The last three words of a line: type, source, options of the filesystem (fs/overlayfs/params.c:ovl_show_options()).
+void addOverlayWrites(std::string_view line, std::vector<std::string>& into) {
+  while (!line.empty() && nextWord(line) != "-") {
+  }
+  if (nextWord(line) != "overlay") return;
+  nextWord(line);
+  for (std::string_view options = nextWord(line); !options.empty();) {
+    const size_t comma = options.find(',');
+    const std::string_view option = options.substr(0, comma);
+    for (const std::string_view name : {"upperdir=", "workdir="}) {
+      if (option.substr(0, name.size()) == name) into.push_back(unescape(option.substr(name.size())));
+    }
+    options = comma == std::string_view::npos ? std::string_view() : options.substr(comma + 1);
+  }
+}
+
 // A file of /sys takes a setting in one write(2), or not at all.
 Status writeSetting(const std::string& path, std::string_view value) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -244,18 +266,28 @@ Status unmount(const std::string& mountpoint, bool lazy) {
 }
 
 std::optional<MountEntry> topMountAt(const std::string& mountpoint) {
-  const Fd table(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-  if (!table) return std::nullopt;
-  const std::string text = readAll(table.get());
+  const auto text = readText(kMountTable);
+  if (!text) return std::nullopt;
   std::optional<MountEntry> found;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const size_t end = rest.find('\n');
+  forEachLine(*text, [&](std::string_view line) {
     // Later lines lie above earlier ones.
-    if (auto entry = parseMountLine(rest.substr(0, end), mountpoint)) found = std::move(entry);
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
+    if (auto entry = parseMountLine(line, mountpoint)) found = std::move(entry);
+  });
   return found;
+}
+
+std::vector<std::string> kernelOverlayWrites() {
+  std::vector<std::string> written;
+  const auto text = readText(kMountTable);
+  if (text) forEachLine(*text, [&](std::string_view line) { addOverlayWrites(line, written); });
+  return written;
+}
+
+bool anyMountIsIdmapped() {
+  bool any = false;
+  const auto text = readText(kMountTable);
+  if (text) forEachLine(*text, [&](std::string_view line) { any = any || isIdmapped(line); });
+  return any || !text;
 }
 
 Status setReadahead(uint64_t connection, unsigned kib) {
@@ -263,7 +295,7 @@ Status setReadahead(uint64_t connection, unsigned kib) {
 }
 
 Result<Fd> openMountTable() {
-  const int fd = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(kMountTable, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return Errno::last();
   return Fd(fd);
 }

@@ -42,6 +42,13 @@ struct MountEntry {
 };
 std::optional<MountEntry> topMountAt(const std::string& mountpoint);
 
+// Upper and work directories of the kernel overlayfs mounts in this mount namespace, as whoever mounted them wrote them.
+std::vector<std::string> kernelOverlayWrites();
+
+// Whether any mount in this mount namespace shows its filesystem with mapped owners (mount_setattr(2), MOUNT_ATTR_IDMAP).
+// In doubt, yes.
+bool anyMountIsIdmapped();
+
 // How far the kernel reads ahead on connection N. Needs the right to write to /sys.
 Status setReadahead(uint64_t connection, unsigned kib);
 // This mount namespace's table of mounts, to be waited on.

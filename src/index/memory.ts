@@ -1,4 +1,5 @@
 // memory - the path index in the life of one mount: records go in when it is usable, what it learned comes out.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NativeRecords } from '../engine/contract.js'
 import type { Logger } from '../log/logger.js'
 import type { FeedState } from './feed.js'
@@ -29,7 +30,8 @@ export function startMemory(native: NativeRecords, dir: string, written: Written
   let timer: NodeJS.Timeout | undefined
   const ended = new AbortController()
   const started = (async () => {
-    // Loaded when the mount is usable: its start must not pay for them.
+    // Loaded when whoever waits for the mount has been told: its start must not pay for them.
+    await nextTurn()
     const [{ feedRecords, placedLayers }, { Journal }] = await Promise.all([import('./feed.js'), import('./journal.js')])
     const layers = await placedLayers(native)
     const fed = await feedRecords(native, layers, { dir, written, logger, signal: ended.signal })

@@ -2,7 +2,6 @@
 //
 // root: /run/unionfs. Others: $XDG_RUNTIME_DIR/unionfs, else /tmp/unionfs-UID. A directory that is a symlink, is not
 // ours, or that others may enter is not used: whoever could put a socket there could answer for a mount.
-import { randomBytes } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { outerUid } from '../config/outer-uid.js'
@@ -94,9 +93,11 @@ export class Registry {
     return candidates.filter((dir) => unfitness(dir) === undefined).map((dir) => new Registry(dir))
   }
 
-  // A name for this process' socket that no other mount uses.
+  // A name for this process' socket that no other mount uses, one with the same pid in another namespace included. (Loading
+  // node:crypto for it would take as long as all else that is done for the registry.)
   newSocketPath(): string {
-    return join(this.dir, `${process.pid}-${randomBytes(4).toString('hex')}.sock`)
+    const number = Math.floor(Math.random() * 2 ** 32).toString(16).padStart(8, '0')
+    return join(this.dir, `${process.pid}-${number}.sock`)
   }
 
   // Appears whole or not at all.

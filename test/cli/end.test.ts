@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountStack, run, unionfs, type Stack } from './support.js'
+import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountPlainly, mountStack, run, unionfs, type Stack } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
 
@@ -23,29 +23,178 @@ const ways: readonly [name: string, program: string, args: readonly string[]][] 
   ['fusermount3 -u', 'fusermount3', ['-u']],
   ['fusermount3 -u -z', 'fusermount3', ['-u', '-z']],
 ]
-for (const [name, program, args] of ways) {
-  t.test(`${name} ends the daemon`, { skip }, async (t) => {
+// Both kinds of daemon end alike.
+for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as const) {
+  for (const [name, program, args] of ways) {
+    t.test(`${by}: ${name} ends the daemon`, { skip }, async (t) => {
+      const stack = makeStack(t)
+      const pid = mount(t, stack)
+      t.equal(run(program, [...args, stack.mnt]).status, 0)
+      await endsAll(t, stack, pid)
+    })
+  }
+
+  t.test(`${by}: unionfs umount returns when the mount is gone and the daemon has ended`, { skip }, async (t) => {
     const stack = makeStack(t)
-    const pid = mountStack(t, stack)
-    t.equal(run(program, [...args, stack.mnt]).status, 0)
+    const pid = mount(t, stack)
+    t.strictSame(unionfs(['umount', stack.mnt]), { status: 0, stdout: '', stderr: '' })
+    t.notOk(isMounted(stack.mnt))
+    t.notOk(isRunning(pid))
     await endsAll(t, stack, pid)
   })
-}
 
-t.test('unionfs umount returns when the mount is gone and the daemon has ended', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  t.strictSame(unionfs(['umount', stack.mnt]), { status: 0, stdout: '', stderr: '' })
-  t.notOk(isMounted(stack.mnt))
-  t.notOk(isRunning(pid))
-  await endsAll(t, stack, pid)
-})
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    t.test(`${by}: ${signal} unmounts and ends the daemon`, { skip }, async (t) => {
+      const stack = makeStack(t)
+      const pid = mount(t, stack)
+      process.kill(pid, signal)
+      await endsAll(t, stack, pid)
+    })
+  }
 
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  t.test(`${signal} unmounts and ends the daemon`, { skip }, async (t) => {
+  t.test(`${by}: a mount in use is not taken away; who uses it is told`, { skip }, (t) => {
     const stack = makeStack(t)
-    const pid = mountStack(t, stack)
-    process.kill(pid, signal)
+    mount(t, stack)
+    const user = spawn('sleep', ['60'], { cwd: stack.mnt, stdio: 'ignore' })
+    const result = unionfs(['umount', stack.mnt])
+    t.equal(result.status, 1)
+    t.match(result.stderr, new RegExp(`is in use by sleep \\(pid ${user.pid ?? 0}\\).*--lazy`))
+    t.ok(isMounted(stack.mnt))
+    user.kill('SIGKILL')
+    t.end()
+  })
+
+  t.test(`${by}: a lazy unmount serves open files to their end, then the daemon goes`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    const fd = openSync(join(stack.mnt, 'two'), 'r')
+    const result = unionfs(['umount', '--lazy', stack.mnt])
+    t.equal(result.status, 0)
+    t.match(result.stderr, /is unmounted; its daemon \(pid \d+\) serves on for .*ends with the last of them/)
+    t.notOk(isMounted(stack.mnt))
+    t.ok(isRunning(pid))
+    const buffer = Buffer.alloc(2)
+    t.equal(readSync(fd, buffer, 0, 2, 0), 2)
+    t.equal(buffer.toString(), '2\n')
+    closeSync(fd)
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: SIGTERM while files are open unmounts lazily; a second one ends the daemon at once`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    const fd = openSync(join(stack.mnt, 'two'), 'r')
+    process.kill(pid, 'SIGTERM')
+    t.ok(await eventually(() => !isMounted(stack.mnt)))
+    t.ok(isRunning(pid))
+    process.kill(pid, 'SIGTERM')
+    t.ok(await eventually(() => !isRunning(pid)))
+    t.throws(() => closeSync(fd), { code: 'ENOTCONN' }, 'the user of the file is told')
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: a dead mount (its daemon killed) can be unmounted`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    process.kill(pid, 'SIGKILL')
+    t.ok(await eventually(() => !isRunning(pid)))
+    t.throws(() => readFileSync(join(stack.mnt, 'never asked before')), { code: 'ENOTCONN' })
+    const mounting = unionfs(['mount', stack.lowers, stack.upper, stack.mnt])
+    t.equal(mounting.status, 1)
+    t.match(mounting.stderr, /unmount it first/)
+    t.equal(unionfs(['umount', stack.mnt]).status, 0)
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: status says that a daemon has died, with its mount point and the remedy; umount then removes the mount`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    process.kill(pid, 'SIGKILL')
+    t.ok(await eventually(() => !isRunning(pid)))
+    for (const args of [['status'], ['status', stack.mnt]]) {
+      const status = unionfs(args)
+      t.equal(status.status, 1)
+      t.match(status.stdout, new RegExp(`^${stack.mnt} +DEAD: its daemon \\(pid ${pid}\\) has died; remove the mount: unionfs umount ${stack.mnt}$`, 'm'))
+    }
+    t.strictSame(unionfs(['umount', `${stack.mnt}/`]), { status: 0, stdout: '', stderr: '' })
+    t.notOk(unionfs(['status']).stdout.includes(stack.mnt))
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: a mount that is a layer of another union is unmounted at once; its daemon serves on, which is told`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    const second = join(stack.dir, 'mnt2')
+    mkdirSync(second)
+    t.equal(unionfs(['mount', stack.mnt, second]).status, 0)
+    const begun = Date.now()
+    const result = unionfs(['umount', stack.mnt])
+    t.ok(Date.now() - begun < 8_000, 'it does not wait for the daemon')
+    t.equal(result.status, 0, result.stderr)
+    t.equal(result.stderr, `unionfs: ${stack.mnt} is unmounted; its daemon (pid ${pid}) serves on for the union at ${second} (a layer of it), and ends with the last of them\n`)
+    t.notOk(isMounted(stack.mnt))
+    t.ok(isRunning(pid))
+    t.equal(readFileSync(join(second, 'both'), 'utf8'), 'top\n')
+    t.match(unionfs(['status', stack.mnt]).stdout, /\(detached, still used\)/)
+    t.match(unionfs(['umount', stack.mnt]).stderr, /is unmounted already; its daemon \(pid \d+\) serves those who still use the tree/)
+    t.equal(unionfs(['umount', second]).status, 0)
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: a mount that another mount namespace holds is unmounted at once; its daemon serves on, and who holds it is told`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    const holder = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', '60'], { stdio: 'ignore' })
+    t.ok(await eventually(() => readlinkSync(`/proc/${holder.pid ?? 0}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt')))
+    const result = unionfs(['umount', stack.mnt])
+    t.equal(result.status, 0, result.stderr)
+    t.match(result.stderr, new RegExp(`its daemon \\(pid ${pid}\\) serves on for .*sleep \\(pid ${holder.pid ?? 0}, in a mount namespace of its own\\)`))
+    t.notOk(isMounted(stack.mnt))
+    t.ok(isRunning(pid))
+    holder.kill('SIGKILL')
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: a hanging mount (its daemon stopped) does not hang status or a lazy umount`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    process.kill(pid, 'SIGSTOP')
+    const status = unionfs(['status', stack.mnt])
+    t.equal(status.status, 1)
+    t.match(status.stdout, /does not answer/)
+    run('umount', ['-l', stack.mnt])
+    process.kill(pid, 'SIGCONT')
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: a lazy umount of a stopped daemon takes seconds, and says that it is stopped and how it goes on`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    writeFileSync(join(stack.mnt, 'dirty'), Buffer.alloc(1 << 20))
+    process.kill(pid, 'SIGSTOP')
+    t.teardown(() => {
+      if (isRunning(pid)) process.kill(pid, 'SIGCONT')
+    })
+    const begun = Date.now()
+    const result = unionfs(['umount', '--lazy', stack.mnt])
+    t.ok(Date.now() - begun < 8_000, `took ${Date.now() - begun} ms`)
+    t.strictSame(result, { status: 1, stdout: '', stderr: `unionfs: ${stack.mnt} is unmounted, but its daemon (pid ${pid}) is stopped (SIGSTOP) and answers nothing; it ends when it goes on: kill -CONT ${pid}\n` })
+    t.notOk(isMounted(stack.mnt))
+    process.kill(pid, 'SIGCONT')
+    t.ok(await eventually(() => !isRunning(pid)))
+    t.equal(statSync(join(stack.upper, 'dirty')).size, 1 << 20, 'what was written is there')
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: a plain umount of a stopped daemon is refused at once with what to do`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    process.kill(pid, 'SIGSTOP')
+    const result = unionfs(['umount', stack.mnt])
+    process.kill(pid, 'SIGCONT')
+    t.strictSame(result, { status: 1, stdout: '', stderr: `unionfs: ${stack.mnt} cannot be unmounted: its daemon (pid ${pid}) is stopped (SIGSTOP) and answers nothing; let it go on (kill -CONT ${pid}), or take the mount out of the tree with --lazy\n` })
+    t.ok(isMounted(stack.mnt))
+    t.equal(unionfs(['umount', stack.mnt]).status, 0)
     await endsAll(t, stack, pid)
   })
 }
@@ -58,152 +207,6 @@ t.test('a signal to the foreground process makes it exit 0', { skip }, async (t)
   served.kill('SIGINT')
   t.equal(await ended, 0)
   t.notOk(isMounted(stack.mnt))
-})
-
-t.test('a mount in use is not taken away; who uses it is told', { skip }, (t) => {
-  const stack = makeStack(t)
-  mountStack(t, stack)
-  const user = spawn('sleep', ['60'], { cwd: stack.mnt, stdio: 'ignore' })
-  const result = unionfs(['umount', stack.mnt])
-  t.equal(result.status, 1)
-  t.match(result.stderr, new RegExp(`is in use by sleep \\(pid ${user.pid ?? 0}\\).*--lazy`))
-  t.ok(isMounted(stack.mnt))
-  user.kill('SIGKILL')
-  t.end()
-})
-
-t.test('a lazy unmount serves open files to their end, then the daemon goes', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  const fd = openSync(join(stack.mnt, 'two'), 'r')
-  const result = unionfs(['umount', '--lazy', stack.mnt])
-  t.equal(result.status, 0)
-  t.match(result.stderr, /is unmounted; its daemon \(pid \d+\) serves on for .*ends with the last of them/)
-  t.notOk(isMounted(stack.mnt))
-  t.ok(isRunning(pid))
-  const buffer = Buffer.alloc(2)
-  t.equal(readSync(fd, buffer, 0, 2, 0), 2)
-  t.equal(buffer.toString(), '2\n')
-  closeSync(fd)
-  await endsAll(t, stack, pid)
-})
-
-t.test('SIGTERM while files are open unmounts lazily; a second one ends the daemon at once', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  const fd = openSync(join(stack.mnt, 'two'), 'r')
-  process.kill(pid, 'SIGTERM')
-  t.ok(await eventually(() => !isMounted(stack.mnt)))
-  t.ok(isRunning(pid))
-  process.kill(pid, 'SIGTERM')
-  t.ok(await eventually(() => !isRunning(pid)))
-  t.throws(() => closeSync(fd), { code: 'ENOTCONN' }, 'the user of the file is told')
-  await endsAll(t, stack, pid)
-})
-
-t.test('a dead mount (its daemon killed) can be unmounted', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  process.kill(pid, 'SIGKILL')
-  t.ok(await eventually(() => !isRunning(pid)))
-  t.throws(() => readFileSync(join(stack.mnt, 'never asked before')), { code: 'ENOTCONN' })
-  const mounting = unionfs(['mount', stack.lowers, stack.upper, stack.mnt])
-  t.equal(mounting.status, 1)
-  t.match(mounting.stderr, /unmount it first/)
-  t.equal(unionfs(['umount', stack.mnt]).status, 0)
-  await endsAll(t, stack, pid)
-})
-
-t.test('status says that a daemon has died, with its mount point and the remedy; umount then removes the mount', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  process.kill(pid, 'SIGKILL')
-  t.ok(await eventually(() => !isRunning(pid)))
-  for (const args of [['status'], ['status', stack.mnt]]) {
-    const status = unionfs(args)
-    t.equal(status.status, 1)
-    t.match(status.stdout, new RegExp(`^${stack.mnt} +DEAD: its daemon \\(pid ${pid}\\) has died; remove the mount: unionfs umount ${stack.mnt}$`, 'm'))
-  }
-  t.strictSame(unionfs(['umount', `${stack.mnt}/`]), { status: 0, stdout: '', stderr: '' })
-  t.notOk(unionfs(['status']).stdout.includes(stack.mnt))
-  await endsAll(t, stack, pid)
-})
-
-t.test('a mount that is a layer of another union is unmounted at once; its daemon serves on, which is told', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  const second = join(stack.dir, 'mnt2')
-  mkdirSync(second)
-  t.equal(unionfs(['mount', stack.mnt, second]).status, 0)
-  const begun = Date.now()
-  const result = unionfs(['umount', stack.mnt])
-  t.ok(Date.now() - begun < 8_000, 'it does not wait for the daemon')
-  t.equal(result.status, 0, result.stderr)
-  t.equal(result.stderr, `unionfs: ${stack.mnt} is unmounted; its daemon (pid ${pid}) serves on for the union at ${second} (a layer of it), and ends with the last of them\n`)
-  t.notOk(isMounted(stack.mnt))
-  t.ok(isRunning(pid))
-  t.equal(readFileSync(join(second, 'both'), 'utf8'), 'top\n')
-  t.match(unionfs(['status', stack.mnt]).stdout, /\(detached, still used\)/)
-  t.match(unionfs(['umount', stack.mnt]).stderr, /is unmounted already; its daemon \(pid \d+\) serves those who still use the tree/)
-  t.equal(unionfs(['umount', second]).status, 0)
-  await endsAll(t, stack, pid)
-})
-
-t.test('a mount that another mount namespace holds is unmounted at once; its daemon serves on, and who holds it is told', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  const holder = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', '60'], { stdio: 'ignore' })
-  t.ok(await eventually(() => readlinkSync(`/proc/${holder.pid ?? 0}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt')))
-  const result = unionfs(['umount', stack.mnt])
-  t.equal(result.status, 0, result.stderr)
-  t.match(result.stderr, new RegExp(`its daemon \\(pid ${pid}\\) serves on for .*sleep \\(pid ${holder.pid ?? 0}, in a mount namespace of its own\\)`))
-  t.notOk(isMounted(stack.mnt))
-  t.ok(isRunning(pid))
-  holder.kill('SIGKILL')
-  await endsAll(t, stack, pid)
-})
-
-t.test('a hanging mount (its daemon stopped) does not hang status or a lazy umount', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  process.kill(pid, 'SIGSTOP')
-  const status = unionfs(['status', stack.mnt])
-  t.equal(status.status, 1)
-  t.match(status.stdout, /does not answer/)
-  run('umount', ['-l', stack.mnt])
-  process.kill(pid, 'SIGCONT')
-  await endsAll(t, stack, pid)
-})
-
-t.test('a lazy umount of a stopped daemon takes seconds, and says that it is stopped and how it goes on', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  writeFileSync(join(stack.mnt, 'dirty'), Buffer.alloc(1 << 20))
-  process.kill(pid, 'SIGSTOP')
-  t.teardown(() => {
-    if (isRunning(pid)) process.kill(pid, 'SIGCONT')
-  })
-  const begun = Date.now()
-  const result = unionfs(['umount', '--lazy', stack.mnt])
-  t.ok(Date.now() - begun < 8_000, `took ${Date.now() - begun} ms`)
-  t.strictSame(result, { status: 1, stdout: '', stderr: `unionfs: ${stack.mnt} is unmounted, but its daemon (pid ${pid}) is stopped (SIGSTOP) and answers nothing; it ends when it goes on: kill -CONT ${pid}\n` })
-  t.notOk(isMounted(stack.mnt))
-  process.kill(pid, 'SIGCONT')
-  t.ok(await eventually(() => !isRunning(pid)))
-  t.equal(statSync(join(stack.upper, 'dirty')).size, 1 << 20, 'what was written is there')
-  await endsAll(t, stack, pid)
-})
-
-t.test('a plain umount of a stopped daemon is refused at once with what to do', { skip }, async (t) => {
-  const stack = makeStack(t)
-  const pid = mountStack(t, stack)
-  process.kill(pid, 'SIGSTOP')
-  const result = unionfs(['umount', stack.mnt])
-  process.kill(pid, 'SIGCONT')
-  t.strictSame(result, { status: 1, stdout: '', stderr: `unionfs: ${stack.mnt} cannot be unmounted: its daemon (pid ${pid}) is stopped (SIGSTOP) and answers nothing; let it go on (kill -CONT ${pid}), or take the mount out of the tree with --lazy\n` })
-  t.ok(isMounted(stack.mnt))
-  t.equal(unionfs(['umount', stack.mnt]).status, 0)
-  await endsAll(t, stack, pid)
 })
 
 t.test('what is no mount, or not ours, is not unmounted', { skip }, (t) => {

@@ -1,6 +1,6 @@
 // support - runs the built command in scratch directories, and leaves nothing mounted whatever happens.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -73,6 +73,21 @@ export function mountStack(t: Test, stack: Stack, options: readonly string[] = [
   const result = unionfs(['mount', stack.lowers, stack.upper, stack.mnt, ...options])
   t.equal(result.status, 0, `mounts: ${result.stderr}`)
   return pidOf(stack.mnt)
+}
+
+// As container engines write it, which needs no node. The daemon's pid.
+export function mountPlainly(t: Test, stack: Stack): number {
+  const workdir = join(stack.dir, 'work')
+  mkdirSync(workdir, { recursive: true })
+  const result = unionfs(['-o', `lowerdir=${stack.lowers},upperdir=${stack.upper},workdir=${workdir}`, stack.mnt])
+  t.strictSame(result, { status: 0, stdout: '', stderr: '' }, 'mounts')
+  const pid = pidOf(stack.mnt)
+  t.equal(programOf(pid), command)
+  return pid
+}
+
+export function programOf(pid: number): string {
+  return readlinkSync(`/proc/${pid}/exe`)
 }
 
 export function pidOf(mountpoint: string): number {

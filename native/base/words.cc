@@ -1,10 +1,10 @@
 // words.cc - see words.h.
-#include "launch/words.h"
+#include "base/words.h"
 
 #include <array>
 #include <cstddef>
 
-namespace unionfs::launch {
+namespace unionfs::words {
 namespace {
 
 // What may follow a first byte: how many bytes, and the range of the first of them. The ranges are what rules out
@@ -72,4 +72,4 @@ std::string shownBytes(std::string_view bytes) {
   return text + "'";
 }
 
-}  // namespace unionfs::launch
+}  // namespace unionfs::words

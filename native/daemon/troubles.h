@@ -1,0 +1,35 @@
+// troubles.h - the last warnings and errors of a mount, for `status`: nobody else hears of them.
+//
+// Kept as src/log/recent.ts keeps those of a mount that node serves.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+
+namespace unionfs::daemon {
+
+class Troubles {
+ public:
+  // From any thread.
+  void add(const log::Record& record);
+  // A JSON array, newest last.
+  [[nodiscard]] std::string json() const;
+
+ private:
+  struct Trouble {
+    std::string at;
+    log::Record record;
+    uint64_t times = 1;
+  };
+
+  mutable std::mutex mu_;
+  std::vector<Trouble> troubles_;  // guarded by mu_
+};
+
+// ISO 8601, in UTC, with milliseconds.
+std::string timeNow();
+
+}  // namespace unionfs::daemon
