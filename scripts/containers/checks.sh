@@ -43,7 +43,7 @@ at_rest() {
     mounted=$(grep -c " $BASE/s/.* fuse" /proc/mounts || true)
     daemons=$(for each in /proc/[0-9]*; do
       grep -q '^State:[[:space:]]*Z' "$each/status" 2>/dev/null && continue
-      tr '\0' ' ' <"$each/cmdline" 2>/dev/null | grep -qE '^(unionfs merged|[^ ]*fuse-overlayfs )' && echo "${each#/proc/}"
+      tr '\0' ' ' <"$each/cmdline" 2>/dev/null | grep -qE '^[^ ]*(unionfs|fuse-overlayfs) ' && echo "${each#/proc/}"
     done | wc -l)
     [ "$mounted" -eq 0 ] && [ "$daemons" -eq 0 ] && return 0
     sleep 0.3

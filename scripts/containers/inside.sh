@@ -25,7 +25,9 @@ sh "$here/configure.sh" "$base" "$driver" "$user"
 export CONTAINERS_STORAGE_CONF="$base/storage.conf" CONTAINERS_CONF="$base/containers.conf" BASE="$base" DRIVER="$driver" FLOWS="$here"
 # What is asked of a registry is a mistake.
 export CONTAINERS_REGISTRIES_CONF="$base/registries.conf"
-export UNIONFS_INDEX="${UNIONFS_INDEX:-$base/index}"
+# The usual index, which an ordinary user has in his home: one of our own.
+mkdir -p "$base/index" /var/cache/unionfs
+mount --bind "$base/index" /var/cache/unionfs
 export TMPDIR="$base/tmp" HOME="$base/home" XDG_RUNTIME_DIR="$base/x"
 # An ordinary user with subordinate ids, known in here only; and those --userns=auto hands out.
 cp /etc/passwd "$base/passwd" && cp /etc/group "$base/group"
