@@ -1,8 +1,6 @@
 // convert.cc - see convert.h.
 #include "binding/convert.h"
 
-#include <cstring>
-
 namespace unionfs::binding {
 namespace {
 
@@ -131,13 +129,8 @@ Napi::Number number(Napi::Env env, uint64_t value) { return Napi::Number::New(en
 
 }  // namespace
 
-std::string errnoName(Errno error) {
-  const char* name = strerrorname_np(error.value());
-  return name != nullptr ? std::string(name) : "E" + std::to_string(error.value());
-}
-
 Napi::Error toError(Napi::Env env, const Failure& failure) {
-  std::string message = errnoName(failure.error) + ": " + strerrordesc_np(failure.error.value());
+  std::string message = describe(failure.error);
   if (!failure.syscall.empty()) message += ", " + failure.syscall;
   if (!failure.path.empty()) message += " '" + failure.path + "'";
   if (!failure.detail.empty()) message += ": " + failure.detail;
@@ -176,7 +169,7 @@ std::optional<MountRequest> toMountRequest(Napi::Env env, const Napi::Value& val
   request.mount.writeback = fields.flag("writeback");
   request.mount.acl = fields.flag("acl");
   request.mount.xattrs = fields.flag("xattrs");
-  request.mount.silentLists = fields.flag("silentLists");
+  request.mount.silentXattrs = fields.flag("silentXattrs");
   request.mount.timeout = fields.real("timeout");
   request.overlay.isVolatile = fields.flag("volatile");
   request.overlay.marksVolatile = fields.flag("marksVolatile");

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/errno_name.h"
 #include "base/result.h"
 #include "fuse/session.h"
 #include "layer/stack.h"
@@ -36,8 +37,6 @@ inline Napi::Buffer<char> bufferOf(Napi::Env env, const std::string& bytes) {
   return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
 }
 
-// "ENOENT"; "E4711" for a number libc has no name for.
-std::string errnoName(Errno error);
 Napi::Error toError(Napi::Env env, const Failure& failure);
 
 // nullopt with a TypeError pending when a field is missing or of the wrong type.

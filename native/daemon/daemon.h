@@ -5,7 +5,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -14,9 +13,13 @@ namespace unionfs::daemon {
 // `said`: lines for the caller's stderr.
 using Usable = std::function<void(const std::string& said)>;
 
-// Nothing: node has to do it, which also tells what is wrong; nothing has changed and nothing is held. Else the mount
-// has been served to its end, and that is the exit code. `usable` is called once, when the mount can be used. Signals are
-// as they were on return, and no thread is left.
-std::optional<int> tryToServe(bool standIn, std::span<char* const> words, const std::string& version, const Usable& usable);
+enum class Served {
+  toItsEnd,    // mounted, served, and gone again
+  leftToNode,  // which also tells what is wrong; nothing is held, and nothing has been done that node would not do again
+};
+
+// `usable` is called once, when the mount can be used. On return signals and working directory are as they were, and no
+// thread is left.
+Served tryToServe(bool standIn, std::span<char* const> words, const std::string& version, const Usable& usable);
 
 }  // namespace unionfs::daemon

@@ -1,4 +1,4 @@
-// json.h - writing JSON: what other programs of ours read from a daemon.
+// json.h - writing JSON: what other programs of ours read from a daemon. (The log escapes bytes, as names there may be no text.)
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include "daemon/place.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 
 #include <algorithm>
 
@@ -31,8 +32,9 @@ std::optional<Place> PlaceFinder::find(const std::string& path) {
   auto directory = sys::openPath(*real, O_PATH | O_DIRECTORY);
   if (!directory) return std::nullopt;
   const auto stat = sys::stat({directory->get(), ""});
-  if (!stat) return std::nullopt;
-  Place place{std::move(*real), std::move(*directory), {stat->dev, stat->ino}, stat->mountId, {}};
+  const auto fs = sys::statFs(directory->get());
+  if (!stat || !fs || stat->mountId == 0) return std::nullopt;
+  Place place{std::move(*real), std::move(*directory), {stat->dev, stat->ino}, stat->mountId, fs->type, {}};
   for (std::string above = place.path; above != "/";) {
     above = parentOf(above);
     auto [known, isNew] = known_.try_emplace(above);
@@ -48,7 +50,8 @@ std::optional<Place> PlaceFinder::find(const std::string& path) {
 
 bool surelyApart(const Place& one, const Place& other) {
   if (one.id == other.id || one.above.contains(other.id) || other.above.contains(one.id)) return false;
-  return one.id.first != other.id.first || one.mountId == other.mountId;
+  if (one.mountId == other.mountId) return true;
+  return one.filesystem != other.filesystem || (one.id.first != other.id.first && one.filesystem != BTRFS_SUPER_MAGIC);
 }
 
 }  // namespace unionfs::daemon

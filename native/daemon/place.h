@@ -21,7 +21,8 @@ struct Place {
   Fd directory;
   FileId id{};
   uint64_t mountId = 0;
-  std::set<FileId> above;  // the directories it lies in
+  uint64_t filesystem = 0;  // its type, a number of linux/magic.h
+  std::set<FileId> above;   // the directories it lies in
 
   // "DEVICE:INODE", both decimal.
   [[nodiscard]] std::string identity() const;
@@ -30,7 +31,8 @@ struct Place {
 // Looks at the directories of one request; remembers those above, which layers share.
 class PlaceFinder {
  public:
-  // Nothing when there is no such directory, or its path is no plain text: not UTF-8, or with control characters.
+  // Nothing when there is no such directory, the kernel does not tell its mount (before Linux 5.8), or its path is no plain text: not
+  // UTF-8, or with control characters.
   std::optional<Place> find(const std::string& path);
 
  private:
@@ -38,7 +40,7 @@ class PlaceFinder {
 };
 
 // Neither is, or lies in, the other. Two mounts of one filesystem may show the same directory at places of which neither
-// lies in the other: that is not sure.
+// lies in the other: that is not sure. (One btrfs has many device numbers.)
 bool surelyApart(const Place& one, const Place& other);
 
 }  // namespace unionfs::daemon

@@ -9,6 +9,8 @@
 namespace unionfs::daemon {
 namespace {
 
+constexpr std::string_view kQuotedLabel = "context=\"";
+
 struct Option {
   std::string_view name, value;
   bool hasValue = false;
@@ -16,9 +18,8 @@ struct Option {
 
 // The end of the option that `list` begins with. A value of SELinux is in quotes, as it holds commas.
 std::optional<size_t> endOfOption(std::string_view list) {
-  constexpr std::string_view kQuoted = "context=\"";
-  if (list.substr(0, kQuoted.size()) != kQuoted) return std::min(list.find(','), list.size());
-  const size_t close = list.find('"', kQuoted.size());
+  if (list.substr(0, kQuotedLabel.size()) != kQuotedLabel) return std::min(list.find(','), list.size());
+  const size_t close = list.find('"', kQuotedLabel.size());
   if (close == std::string_view::npos) return std::nullopt;
   const size_t end = close + 1;
   return end == list.size() || list[end] == ',' ? std::optional(end) : std::nullopt;
@@ -60,6 +61,9 @@ bool readRanges(std::string_view text, std::vector<IdRange>& into) {
   return true;
 }
 
+// What ".." behind a symlink is depends on who reads the path (src/stack/stack.ts takes it away before anything is looked at).
+bool climbs(std::string_view path) { return ("/" + std::string(path) + "/").find("/../") != std::string::npos; }
+
 class Reader {
  public:
   explicit Reader(PlainRequest& into) : into_(into) {}
@@ -77,8 +81,10 @@ class Reader {
   // False: not plain. Of options that come twice, or contradict each other, the order counts: that is not plain.
   bool option(std::string_view text) {
     const Option option = toOption(text);
+    if (text.find('\\') != std::string_view::npos) return false;
+    const bool isQuoted = text.substr(0, kQuotedLabel.size()) == kQuotedLabel;
+    if (!isQuoted && text.find('"') != std::string_view::npos) return false;
     if (option.name == "context") return option.hasValue;
-    if (text.find_first_of("\\\"") != std::string_view::npos) return false;
     return option.hasValue ? value(option) : flag(option.name);
   }
 
@@ -105,7 +111,6 @@ class Reader {
     if (what == "exec") return set(into_.exec, is);
     if (name == "private") return remark(name);
     if (what != "dev" && what != "suid") return name == "rw";
-    into_.asksForRights = into_.asksForRights || is;
     return set(what == "dev" ? into_.dev : into_.suid, is);
   }
 
@@ -113,7 +118,7 @@ class Reader {
     while (!value.empty()) {
       const size_t colon = std::min(value.find(':'), value.size());
       const std::string_view path = value.substr(0, colon);
-      if (path.substr(0, 2) == "//") return false;
+      if (path.substr(0, 2) == "//" || climbs(path)) return false;
       if (!path.empty()) into_.lowers.emplace_back(path);
       value.remove_prefix(std::min(colon + 1, value.size()));
     }
@@ -122,7 +127,7 @@ class Reader {
 
   static bool path(std::string_view value, std::string& into) {
     into = value;
-    return !into.empty();
+    return !into.empty() && !climbs(value);
   }
 
   static bool owner(std::string_view value, std::optional<uint32_t>& into) {
@@ -171,7 +176,7 @@ std::optional<PlainRequest> readPlainRequest(bool standIn, std::span<char* const
     }
   }
   if (others.empty() || others.size() > 2 || request.lowers.empty()) return std::nullopt;
-  if (request.upper.empty() != request.workdir.empty()) return std::nullopt;
+  if (request.upper.empty() != request.workdir.empty() || climbs(others.back())) return std::nullopt;
   request.mountpoint = others.back();
   if (others.size() == 2) request.source = others.front();
   return request;

@@ -4,7 +4,6 @@
 // a part of that, and means the same there; whatever else is met, be it only a backslash, is left to it.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,10 +17,6 @@ namespace unionfs::daemon {
 // The name other programs look for in PATH (src/program/form.ts).
 inline constexpr const char* kStandIn = "fuse-overlayfs";
 
-// With fewer descriptors to be had, their number has to be reckoned with (src/engine/descriptors.ts).
-inline constexpr uint64_t kAmpleDescriptors = 10'000;
-inline constexpr size_t kCachedDescriptors = 2048;
-
 struct PlainRequest {
   std::vector<std::string> lowers;  // top first
   std::string upper, workdir;       // both or neither; empty: read-only
@@ -31,7 +26,6 @@ struct PlainRequest {
   bool allowOther = false;
   bool dev = false;
   bool suid = true;
-  bool asksForRights = false;  // dev or suid were written
   bool exec = true;
   bool sync = true;
   bool writeback = true;

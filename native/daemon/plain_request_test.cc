@@ -22,7 +22,7 @@ TEST("what podman writes is plain: lowers, upper, work directory, an empty optio
   EXPECT_EQ(request->mountpoint, "/mnt");
   EXPECT_EQ(request->source, "");
   EXPECT(!request->sync && request->suid && request->exec && request->writeback);
-  EXPECT(!request->dev && !request->allowOther && !request->asksForRights);
+  EXPECT(!request->dev && !request->allowOther);
 }
 
 TEST("what containerd writes is plain: the source first, lists in pieces, rights") {
@@ -30,14 +30,14 @@ TEST("what containerd writes is plain: the source first, lists in pieces, rights
   REQUIRE(request.has_value());
   EXPECT_EQ(request->source, "overlay");
   EXPECT_EQ(request->mountpoint, "/t");
-  EXPECT(request->standIn && request->dev && request->suid && request->asksForRights && !request->writeback);
+  EXPECT(request->standIn && request->dev && request->suid && !request->writeback);
 }
 
 TEST("a label of SELinux is passed over with the commas in its quotes") {
   const auto request = readList("lowerdir=/a,context=\"system_u:object_r:container_file_t:s0:c1,c2\",nodev,nosuid,noexec");
   REQUIRE(request.has_value());
   EXPECT(request->lowers == std::vector<std::string>({"/a"}));
-  EXPECT(!request->dev && !request->suid && !request->exec && !request->asksForRights);
+  EXPECT(!request->dev && !request->suid && !request->exec);
   EXPECT(!readList("lowerdir=/a,context=\"open").has_value());
   EXPECT(!readList("lowerdir=/a,context=\"a\"b").has_value());
 }
@@ -64,15 +64,19 @@ TEST("what has to be taken apart, weighed or told of is left to the program") {
            "lowerdir=/a,upperdir=,workdir=/w",  //
            "lowerdir=/a\\:b",                   // escapes
            "lowerdir=/a,upperdir=/u\\,,workdir=/w",
-           "lowerdir=\"/a\"",               // quotes
-           "lowerdir=//plugin/data/a",      // errors
-           "lowerdir=/a,lowerdir=/b",       // the last one counts
-           "lowerdir=/a,dev,nodev",         //
-           "lowerdir=/a,ro",                // an upper would become a lower
-           "lowerdir=/a,writeback=2",       //
-           "lowerdir=/a,volatile=1",        //
-           "lowerdir=/a,uidmapping=0:1",    //
-           "lowerdir=/a,uidmapping=0:1:x",  //
+           "lowerdir=\"/a\"",           // quotes
+           "lowerdir=//plugin/data/a",  // errors
+           "lowerdir=/a,lowerdir=/b",   // the last one counts
+           "lowerdir=/a,dev,nodev",     //
+           "lowerdir=/a:/b/../c",       // what it names depends on who reads it
+           "lowerdir=/a,upperdir=..,workdir=/w",
+           "lowerdir=/a,context=x\\,nosuid",  // escapes
+           "lowerdir=/a,context=x\"y",        //
+           "lowerdir=/a,ro",                  // an upper would become a lower
+           "lowerdir=/a,writeback=2",         //
+           "lowerdir=/a,volatile=1",          //
+           "lowerdir=/a,uidmapping=0:1",      //
+           "lowerdir=/a,uidmapping=0:1:x",    //
            "lowerdir=/a,uidmapping=1:1:4294967296",
            "lowerdir=/a,squash_to_uid=4294967295",
            "lowerdir=/a,squash_to_gid=-1",     //
@@ -90,6 +94,7 @@ TEST("what has to be taken apart, weighed or told of is left to the program") {
                                                                  {"-o", "lowerdir=/a", "/s", "/t", "/u"},         //
                                                                  {"-o", "lowerdir=/a", "-f", "/t"},               //
                                                                  {"-o", "lowerdir=/a", "--", "/t"},               //
+                                                                 {"-o", "lowerdir=/a", "/t/.."},                  //
                                                                  {"-olowerdir=/a", "/t"},                         //
                                                                  {"/t", "-o"},                                    //
                                                                  {"-o", "lowerdir=/a", ""},                       //

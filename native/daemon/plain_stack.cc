@@ -52,12 +52,9 @@ std::optional<Stack> findPlaces(const PlainRequest& request) {
 
 // What these carry is known: whiteouts, links, extended attributes.
 bool carriesAnUpper(const Place& upper) {
-  const auto directory = sys::open({upper.directory.get(), ""}, O_RDONLY | O_DIRECTORY);
-  if (!directory) return false;
-  const auto fs = sys::statFs(directory->get());
-  if (!fs) return false;
-  if (fs->type == TMPFS_MAGIC) return sys::ownUid() == 0 && sys::inInitialUserNamespace();
-  return fs->type == EXT4_SUPER_MAGIC || fs->type == BTRFS_SUPER_MAGIC || fs->type == kXfs;
+  const uint64_t type = upper.filesystem;
+  if (type == TMPFS_MAGIC) return sys::ownUid() == 0 && sys::inInitialUserNamespace();
+  return type == EXT4_SUPER_MAGIC || type == BTRFS_SUPER_MAGIC || type == kXfs;
 }
 
 // The engine empties it: somebody's files must not be in there.
@@ -110,8 +107,10 @@ bool kernelKeepsAway(const Stack& stack) {
   if (stack.written.empty()) return true;
   PlaceFinder finder;
   for (const std::string& path : sys::kernelOverlayWrites()) {
-    const auto place = path.starts_with('/') ? finder.find(path) : std::nullopt;
-    if (!place) continue;
+    const auto real = path.starts_with('/') ? sys::realPath(path) : Result<std::string>(Errno(ENOENT));
+    if (!real) continue;  // of another mount namespace
+    const auto place = finder.find(*real);
+    if (!place) return false;
     for (const Place& each : stack.written) {
       if (!surelyApart(*place, each)) return false;
     }
@@ -149,7 +148,7 @@ bool otherMountsKeepAway(const Stack& stack, const std::vector<std::string>& reg
     const Status read = sys::readDir(directory->get(), [&](const sys::RawEntry& entry) {
       if (!apart || !entry.name.ends_with(".json")) return;
       const auto record = sys::readText(dir + "/" + std::string(entry.name));
-      apart = !record || !isConcernedBy(stack, *record);
+      apart = record ? !isConcernedBy(stack, *record) : record.failsWith(ENOENT);
     });
     if (!read || !apart) return false;
   }

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <span>
 
@@ -19,15 +20,19 @@
 namespace unionfs::daemon {
 namespace {
 
+// Unix socket addresses end at 107 bytes (unix(7)).
+constexpr size_t kLongestSocketPath = 107;
+constexpr size_t kLongestName = 24;
+
 At absolute(const std::string& path) { return {AT_FDCWD, path.c_str()}; }
 
-// Best first.
+// Best first. As src/mount/registry.ts writes them: a record names its own socket.
 std::vector<std::string> candidates() {
   std::vector<std::string> dirs;
   const uid_t uid = sys::outerUid();
   const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
   if (uid == 0) dirs.emplace_back("/run/unionfs");
-  if (uid != 0 && runtime != nullptr && runtime[0] == '/') dirs.push_back(std::string(runtime) + "/unionfs");
+  if (uid != 0 && runtime != nullptr && runtime[0] == '/') dirs.push_back((std::filesystem::path(runtime) / "unionfs").lexically_normal());
   dirs.push_back("/tmp/unionfs-" + std::to_string(uid));
   return dirs;
 }
@@ -35,6 +40,7 @@ std::vector<std::string> candidates() {
 // Whoever else could put a socket there could answer for a mount.
 bool isFit(const std::string& dir) {
   const auto stat = sys::stat(absolute(dir));
+  if (dir.size() + 1 + kLongestName > kLongestSocketPath) return false;
   return stat && stat->isDir() && stat->uid == sys::ownUid() && (stat->mode & 0077) == 0;
 }
 
@@ -78,9 +84,10 @@ RegistryEntry::~RegistryEntry() {
 Status RegistryEntry::publish(std::string_view record) const {
   const std::string whole = path_ + ".json", fresh = whole + ".new";
   TRY_ASSIGN(const Fd file, sys::createExclusive(absolute(fresh), O_WRONLY, 0600));
-  TRY_ASSIGN(const size_t written, sys::writeAt(file.get(), std::as_bytes(std::span(record)), 0));
-  if (written != record.size()) return Errno(ENOSPC);
-  return sys::rename(absolute(fresh), absolute(whole));
+  const auto written = sys::writeAt(file.get(), std::as_bytes(std::span(record)), 0);
+  if (written && *written == record.size()) return sys::rename(absolute(fresh), absolute(whole));
+  TRY(sys::unlink(absolute(fresh)));
+  return written ? Errno(ENOSPC) : written.error();
 }
 
 }  // namespace unionfs::daemon

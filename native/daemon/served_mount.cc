@@ -18,6 +18,8 @@ namespace {
 
 // src/config/options.ts: defaultThreads.
 constexpr unsigned kThreads = 4;
+// What src/engine/descriptors.ts gives the caches where descriptors are ample (daemon.cc).
+constexpr size_t kCachedDescriptors = 2048;
 
 StackOptions stackOptions(const PlainStack& stack) {
   StackOptions options;
@@ -59,8 +61,7 @@ MountOptions mountOptions(const PlainRequest& request, const PlainStack& stack) 
   options.allowExec = request.exec;
   options.maxThreads = kThreads;
   options.writeback = request.writeback;
-  // Engines ask two xattrs of each file when they compare images.
-  options.silentLists = true;
+  options.silentXattrs = request.source.empty();  // src/cli/commands/mount-program.ts says why
   return options;
 }
 

@@ -7,6 +7,7 @@
 
 #include "daemon/plain_request.h"
 #include "daemon/plain_stack.h"
+#include "daemon/time_now.h"
 #include "daemon/troubles.h"
 #include "fuse/session.h"
 
@@ -23,7 +24,6 @@ class ServedMount {
   ServedMount& operator=(const ServedMount&) = delete;
 
   Session& session() { return *session_; }
-  Troubles& troubles() { return troubles_; }
   // The record in the list of live mounts (src/mount/registry.ts: MountRecord).
   [[nodiscard]] std::string recordJson(const std::string& socket) const;
   // The figures of this moment (src/metrics/snapshot.ts: Snapshot).

@@ -1,11 +1,9 @@
 #include "daemon/troubles.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <ctime>
 
 #include "daemon/json.h"
+#include "daemon/time_now.h"
 
 namespace unionfs::daemon {
 namespace {
@@ -16,24 +14,12 @@ constexpr long kMostOfOneKind = 6;
 
 }  // namespace
 
-std::string timeNow() {
-  using namespace std::chrono;
-  const auto sinceEpoch = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-  const time_t seconds = sinceEpoch / 1000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32], all[40];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(all, sizeof(all), "%s.%03dZ", text, static_cast<int>(sinceEpoch % 1000));
-  return all;
-}
-
 void Troubles::add(const log::Record& record) {
   if (record.level < log::Level::warn) return;
   Trouble trouble{timeNow(), record, 1};
   const std::lock_guard lock(mu_);
   const auto isSame = [&](const Trouble& each) {
-    return each.record.message == record.message && each.record.fieldsJson == record.fieldsJson;
+    return each.record.level == record.level && each.record.message == record.message && each.record.fieldsJson == record.fieldsJson;
   };
   if (const auto before = std::find_if(troubles_.begin(), troubles_.end(), isSame); before != troubles_.end()) {
     trouble.times += before->times;

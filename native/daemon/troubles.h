@@ -1,6 +1,6 @@
 // troubles.h - the last warnings and errors of a mount, for `status`: nobody else hears of them.
 //
-// Kept as src/log/recent.ts keeps those of a mount that node serves.
+// As many are kept, and the same way, as src/log/recent.ts keeps of a mount that node serves.
 #pragma once
 
 #include <mutex>
@@ -28,8 +28,5 @@ class Troubles {
   mutable std::mutex mu_;
   std::vector<Trouble> troubles_;  // guarded by mu_
 };
-
-// ISO 8601, in UTC, with milliseconds.
-std::string timeNow();
 
 }  // namespace unionfs::daemon

@@ -24,7 +24,7 @@ struct Connection {
   DataSeeker* seeker = nullptr;     // set while the kernel may hold dirty pages (write-back cache)
   Validity validity{};              // of names and attributes, present or absent
   bool xattrs = true;               // false: the mount has none
-  XattrSilence* silence = nullptr;  // set on mounts that cannot change
+  XattrSilence* silence = nullptr;  // set on mounts that cannot change, and where it is wanted
 };
 
 // One request on its way.

@@ -160,7 +160,7 @@ Status getxattr(Call& call) {
 
 Status listxattr(Call& call) {
   const XattrSilence* silence = call.connection.silence;
-  if (!call.connection.xattrs || (silence != nullptr && silence->holdsForLists())) return Errno(ENOSYS);
+  if (!call.connection.xattrs || (silence != nullptr && silence->holds())) return Errno(ENOSYS);
   TRY_ASSIGN(const auto in, call.arguments.take<abi::GetxattrIn>());
   TRY_ASSIGN(const std::string names, call.overlay().listxattr(call.request.caller(), call.node()));
   if (names.empty()) noteAbsence(call);

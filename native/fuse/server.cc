@@ -62,7 +62,7 @@ Server::Server(std::shared_ptr<Overlay> overlay, Channel channel, const ServerOp
   connection_.xattrs = options.xattrs;
   connection_.backing = backing_.get();
   connection_.seeker = seeker_.get();
-  if (options.readOnly) silence_ = std::make_unique<XattrSilence>(*overlay_, options.silentLists);
+  if (options.readOnly && options.silentXattrs) silence_ = std::make_unique<XattrSilence>(*overlay_);
   connection_.silence = silence_.get();
 }
 

@@ -17,7 +17,7 @@ struct ServerOptions {
   bool readOnly = false;
   bool initialAdmin = false;  // the process is privileged in the initial user namespace
   unsigned maxThreads = 4;
-  bool writeback = true, acl = true, xattrs = true, silentLists = false;
+  bool writeback = true, acl = true, xattrs = true, silentXattrs = false;
   Validity validity{};
   std::chrono::milliseconds initPatience{10'000};
 };
@@ -40,6 +40,7 @@ class Server {
   [[nodiscard]] const std::string& ioReason() const { return ioReason_; }
   [[nodiscard]] std::map<std::string, LatencySummary> statistics() const { return dispatcher_.statistics(); }
   [[nodiscard]] unsigned threads() const { return workers_->threads(); }
+  [[nodiscard]] bool hasEnded() const { return workers_->hasEnded(); }
   [[nodiscard]] Overlay& overlay() const { return *overlay_; }
   [[nodiscard]] size_t backings() const { return backing_ ? backing_->size() : 0; }
 

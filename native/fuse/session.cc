@@ -34,7 +34,7 @@ ServerOptions serverOptions(const MountOptions& options) {
           .writeback = options.writeback,
           .acl = options.acl,
           .xattrs = options.xattrs,
-          .silentLists = options.silentLists,
+          .silentXattrs = options.silentXattrs,
           .validity = validityOf(options.timeout)};
 }
 
@@ -78,7 +78,8 @@ std::unique_ptr<Session> Session::mount(std::shared_ptr<Overlay> overlay, const 
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Session::~Session() {
-  if (state_->server->threads() > 0) {
+  // Of a connection that has ended, what is in the table at its place is none of ours to take out.
+  if (state_->server->threads() > 0 && !state_->server->hasEnded()) {
     const Status gone = unmount(true);
     if (!gone && !gone.failsWith(EINVAL)) log::write(log::Level::warn, "not unmounted", {{"errno", gone.error().value()}});
     if (!state_->server->waitEnd(kEndPatience)) cut(state_->place->connection());

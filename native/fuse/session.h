@@ -31,11 +31,11 @@ struct MountOptions {
   bool noatime = true;
   bool allowExec = true;
   unsigned maxThreads = 4;
-  bool writeback = true;     // cached mode: the kernel's write-back cache
-  bool acl = true;           // POSIX ACLs, where the layers have them
-  bool xattrs = true;        // false: the mount has none
-  bool silentLists = false;  // xattr_silence.h goes for LISTXATTR, too
-  double timeout = -1;       // seconds the kernel may remember names and attributes; negative: for ever
+  bool writeback = true;      // cached mode: the kernel's write-back cache
+  bool acl = true;            // POSIX ACLs, where the layers have them
+  bool xattrs = true;         // false: the mount has none
+  bool silentXattrs = false;  // the kernel may be told that no file has any (xattr_silence.h)
+  double timeout = -1;        // seconds the kernel may remember names and attributes; negative: for ever
 };
 
 // Latencies are of the handler, from request read to its answer being ready, in microseconds.

@@ -117,6 +117,11 @@ unsigned Workers::threads() const {
   return running_;
 }
 
+bool Workers::hasEnded() const {
+  const std::lock_guard lock(mu_);
+  return ended_;
+}
+
 void Workers::endConnection(Errno why) {
   const std::lock_guard lock(mu_);
   if (ended_.exchange(true)) return;

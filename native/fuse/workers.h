@@ -53,6 +53,8 @@ class Workers {
   void stop();
 
   [[nodiscard]] unsigned threads() const;
+  // The connection has ended, or stop() was called; threads may still be on their way out.
+  [[nodiscard]] bool hasEnded() const;
   [[nodiscard]] const Channel& device() const { return first_; }
 
  private:

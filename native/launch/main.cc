@@ -176,9 +176,7 @@ void closeFrom(int first) {
 
 // The mount can be used: the starter may go.
 void tellUsable(const std::string& said) {
-  std::string done = "0\n" + said;
-  // Every path is resolved by now, and the daemon must not keep a filesystem busy.
-  if (::chdir("/") != 0) done += "unionfs: warning: the daemon cannot leave its working directory\n";
+  const std::string done = "0\n" + said;
   if (::write(kDaemonEnd, done.data(), done.size()) < 0) return;  // the starter was killed; the mount is there all the same
   ::close(kDaemonEnd);
 }
@@ -189,8 +187,10 @@ void serveWithoutNode(int argc, char** argv) {
   if (argc < 2 || isMountHelper(argv) || (!standIn && std::string_view(argv[1]) != "-o")) return;
   raiseDescriptorLimit();
   const std::span<char* const> words(argv + 1, static_cast<size_t>(argc - 1));
-  const auto exitCode = unionfs::daemon::tryToServe(standIn, words, UNIONFS_VERSION, &tellUsable);
-  if (exitCode) std::exit(*exitCode);
+  // What these stand for is an error of a call, which is dealt with there. Node does the same.
+  for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_IGN);
+  using unionfs::daemon::Served;
+  if (unionfs::daemon::tryToServe(standIn, words, UNIONFS_VERSION, &tellUsable) == Served::toItsEnd) std::exit(0);
 }
 
 [[noreturn]] void becomeDaemon(int reportEnd, int null, const std::string& program, int argc, char** argv) {

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <array>
+#include <chrono>
 #include <cstring>
 
 namespace unionfs::sys {
@@ -36,7 +37,8 @@ Result<Fd> acceptFrom(const Fd& listener, int seconds) {
   return socket;
 }
 
-Result<std::string> receiveLine(const Fd& socket, size_t limit) {
+Result<std::string> receiveLine(const Fd& socket, size_t limit, int seconds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   std::string line;
   std::array<char, 1024> block{};
   for (;;) {
@@ -47,6 +49,7 @@ Result<std::string> receiveLine(const Fd& socket, size_t limit) {
     line.append(block.data(), static_cast<size_t>(count));
     if (const size_t end = line.find('\n'); end != std::string::npos) return line.substr(0, end);
     if (line.size() > limit) return Errno(EMSGSIZE);
+    if (std::chrono::steady_clock::now() >= deadline) return Errno(EAGAIN);
   }
 }
 

@@ -11,6 +11,7 @@ case $driver in
   unionfs) program=${UNIONFS_COMMAND:-$(cd "$here/../.." && pwd)/dist/bin/unionfs} ;;
   fuse-overlayfs) program=$(command -v fuse-overlayfs) ;;
   kernel) program= ;;
+  walked-kernel) program=$here/kernel-as-program.sh ;;
   *) echo "no driver $driver" >&2; exit 2 ;;
 esac
 cat >"$base/storage.conf" <<CONF

@@ -101,7 +101,7 @@ export interface NativeMountOptions {
   readonly writeback: boolean // the kernel's write-back cache, in cached mode
   readonly acl: boolean
   readonly xattrs: boolean
-  readonly silentLists: boolean // where no file has an xattr and none can be added, listing them may say EOPNOTSUPP
+  readonly silentXattrs: boolean // where no file has an xattr and none can be added, asking for them may say EOPNOTSUPP
   readonly timeout: number // seconds the kernel may remember names and attributes; negative: for ever
   readonly uidRanges: readonly number[] // ONDISK, PRESENTED, COUNT of each range
   readonly gidRanges: readonly number[]

@@ -33,7 +33,7 @@ export interface ViewOptions {
   readonly writeback?: boolean
   readonly acl?: boolean
   readonly xattrs?: boolean
-  readonly silentLists?: boolean
+  readonly silentXattrs?: boolean
   readonly timeoutSeconds?: number | undefined
   readonly uidRanges?: readonly number[]
   readonly gidRanges?: readonly number[]
@@ -77,7 +77,7 @@ function nativeOptions(stack: StackDefinition, options: EngineOptions, logger: L
   }
 }
 
-function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOptions, 'source' | 'subtype' | 'exec' | 'marksVolatile' | 'writeback' | 'acl' | 'xattrs' | 'silentLists' | 'timeout' | 'uidRanges' | 'gidRanges' | 'ownersMapped' | 'squashUid' | 'squashGid' | 'overflowUid' | 'overflowGid' | 'staticNlink' | 'shortInos' | 'override' | 'whiteoutFiles'> {
+function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOptions, 'source' | 'subtype' | 'exec' | 'marksVolatile' | 'writeback' | 'acl' | 'xattrs' | 'silentXattrs' | 'timeout' | 'uidRanges' | 'gidRanges' | 'ownersMapped' | 'squashUid' | 'squashGid' | 'overflowUid' | 'overflowGid' | 'staticNlink' | 'shortInos' | 'override' | 'whiteoutFiles'> {
   return {
     source: view.source ?? 'unionfs',
     subtype: view.subtype ?? 'unionfs',
@@ -86,7 +86,7 @@ function viewOf(view: ViewOptions, stack: StackDefinition): Pick<NativeMountOpti
     writeback: view.writeback ?? true,
     acl: view.acl ?? true,
     xattrs: view.xattrs ?? true,
-    silentLists: view.silentLists ?? false,
+    silentXattrs: view.silentXattrs ?? false,
     timeout: view.timeoutSeconds ?? -1,
     uidRanges: view.uidRanges ?? [],
     gidRanges: view.gidRanges ?? [],

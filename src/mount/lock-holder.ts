@@ -1,11 +1,13 @@
 // lock-holder - who has locked an upper or work directory. The engine locks both with flock (native/layer/workdir.cc).
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, UnionfsError } from '../errors.js'
 import { shellWord } from '../words.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { nameOf } from './process.js'
 import { listMounts, placeOf, type MountRecord } from './registry.js'
+import { isBusyLayer } from './workdir.js'
 
 export interface FlockEntry {
   readonly pid: number
@@ -22,17 +24,54 @@ export function parseLocks(text: string): FlockEntry[] {
   return entries
 }
 
-// What to tell instead of "in use": which of the two directories it is, and by whom, as far as that can be seen.
-export async function explainBusyLayer(stack: StackDefinition, cause: UnionfsError): Promise<UnionfsError> {
+// How long a mount that is gone may take to end, before it counts as in use.
+const patienceMilliseconds = 3000
+const askAgainMilliseconds = 20
+
+// Who holds the upper or the work directory, as far as that can be seen.
+interface Holder {
+  readonly label: 'upper' | 'work directory'
+  readonly path: string
+  readonly record?: MountRecord
+  readonly pid?: number
+}
+
+// What `attempt` gives, which locks the two. A mount that was taken out of the tree holds them for some milliseconds more,
+// so who unmounts and mounts again at once waits for that. A BUSY error names the holder.
+export async function whenFree<T>(stack: StackDefinition, attempt: () => Promise<T>): Promise<T> {
+  const end = Date.now() + patienceMilliseconds
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isBusyLayer(error)) throw error
+      const holder = await holderOf(stack)
+      if (Date.now() >= end || !isLeaving(holder)) throw explainBusyLayer(stack, holder, error)
+      await sleep(askAgainMilliseconds)
+    }
+  }
+}
+
+async function holderOf(stack: StackDefinition): Promise<Holder | undefined> {
   const records = await listMounts()
   const locks = readLocks()
   for (const [label, path] of [['upper', stack.upper], ['work directory', stack.workdir]] as const) {
     if (path === undefined) continue
     const pid = lockerOf(path, locks)
     const record = records.find((each) => each.upper === path || each.workdir === path) ?? records.find((each) => each.pid === pid)
-    if (record !== undefined) return inUse(label, path, describeMount(record), remedyFor(record, label), cause)
-    if (pid !== undefined) return inUse(label, path, `${nameOf(pid)} (pid ${pid})`, `end that one first, or choose another ${label}`, cause)
+    if (record !== undefined) return { label, path, record }
+    if (pid !== undefined) return { label, path, pid }
   }
+  return undefined
+}
+
+function isLeaving(holder: Holder | undefined): boolean {
+  return holder?.record !== undefined && placeOf(holder.record) === 'detached'
+}
+
+function explainBusyLayer(stack: StackDefinition, holder: Holder | undefined, cause: UnionfsError): UnionfsError {
+  if (holder?.record !== undefined) return inUse(holder.label, holder.path, describeMount(holder.record), remedyFor(holder.record, holder.label), cause)
+  if (holder?.pid !== undefined) return inUse(holder.label, holder.path, `${nameOf(holder.pid)} (pid ${holder.pid})`, `end that one first, or choose another ${holder.label}`, cause)
   return inUse('upper', `${stack.upper ?? ''}, or its work directory ${stack.workdir ?? ''}`, 'another mount that cannot be seen from here', 'unmount that one first, or choose another upper', cause)
 }
 

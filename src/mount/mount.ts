@@ -17,11 +17,11 @@ import type { StackDefinition } from '../stack/stack.js'
 import { validateStack } from '../stack/validate.js'
 import type { ServedMount, Transport, TransportOptions } from '../transport/transport.js'
 import { serveControl, type ControlReply, type ControlRequest, type ControlServer } from './control.js'
-import { explainBusyLayer } from './lock-holder.js'
+import { whenFree } from './lock-holder.js'
 import { namespaceOf, startTimeOf } from './process.js'
 import { listMounts, Registry, type MountRecord } from './registry.js'
 import { rightsProblems } from './rights.js'
-import { isBusyLayer, makeWorkdir, unmakeWorkdir } from './workdir.js'
+import { makeWorkdir, unmakeWorkdir } from './workdir.js'
 
 export interface LiveMount {
   readonly stack: StackDefinition
@@ -71,10 +71,11 @@ export async function mountStack(stack: StackDefinition, options: MountOptions, 
   const written = whatIsWritten(stack, options.index)
   let native: ServedMount
   try {
-    native = await transport.mount(stack, { ...options, recordBytes: options.index === undefined || unfit !== undefined ? 0 : recordBytes }, logger)
+    const engine = { ...options, recordBytes: options.index === undefined || unfit !== undefined ? 0 : recordBytes }
+    native = await whenFree(stack, () => transport.mount(stack, engine, logger))
   } catch (error) {
     unmakeWorkdir(made, error)
-    throw isBusyLayer(error) ? await explainBusyLayer(stack, error) : error
+    throw error
   }
   const info = native.info()
   logger.log('info', 'mounted', { mountpoint: stack.mountpoint, transport: transport.name, io: info.io, ioReason: info.ioReason, protocol: `7.${info.protocolMinor}`, version: addon.version })

@@ -26,7 +26,7 @@ export function makeWorkdir(path: string | undefined): string | undefined {
 // After a mount that failed with `error`. Having made it does not make it ours: another mount may have locked it first,
 // and has its staged files in there. So nothing goes of a locked one, and of others only what is empty.
 export function unmakeWorkdir(made: string | undefined, error: unknown): void {
-  if (made === undefined || isBusyLayer(error)) return
+  if (made === undefined || (error instanceof UnionfsError && error.errno === 'EBUSY')) return
   for (const path of [join(made, engineDirectory), made]) {
     try {
       rmdirSync(path)

@@ -20,7 +20,7 @@ const plainOptions: Omit<NativeMountOptions, 'lowers' | 'upper' | 'workdir' | 'm
   writeback: true,
   acl: true,
   xattrs: true,
-  silentLists: false,
+  silentXattrs: false,
   timeout: -1,
   uidRanges: [],
   gidRanges: [],

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { command, daemonsOf, eventually, isMounted, isRoot, isRunning, makeStack, mountPlainly, mountStack, run, unionfs, type Stack } from './support.js'
 
@@ -164,6 +165,25 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
     t.match(status.stdout, /does not answer/)
     run('umount', ['-l', stack.mnt])
     process.kill(pid, 'SIGCONT')
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: mounting again at once waits for a daemon whose mount is gone, and not for one that is still mounted`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    const began = Date.now()
+    t.equal(unionfs(['mount', stack.lowers, stack.upper, join(stack.dir, 'a')]).status, 1)
+    t.ok(Date.now() - began < 1500, `refused after ${Date.now() - began} ms`)
+    process.kill(pid, 'SIGSTOP')
+    t.equal(run('umount', ['-l', stack.mnt]).status, 0)
+    const again = spawn(command, ['mount', stack.lowers, stack.upper, stack.mnt], { stdio: 'ignore' })
+    const ended = new Promise<number | null>((resolve) => again.on('close', resolve))
+    await sleep(700)
+    t.notOk(isMounted(stack.mnt), 'it waits')
+    process.kill(pid, 'SIGCONT')
+    t.equal(await ended, 0)
+    t.ok(isMounted(stack.mnt))
+    t.equal(unionfs(['umount', stack.mnt]).status, 0)
     await endsAll(t, stack, pid)
   })
 

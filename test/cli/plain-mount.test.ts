@@ -1,6 +1,8 @@
 // plain-mount - mounts that are served without node: the same to everybody as those that node serves.
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { command, daemonsOf, eventually, isMounted, isRoot, makeStack, mountPlainly, mountsBelow, pidOf, programOf, run, unionfs, type Ran, type Stack } from './support.js'
 
@@ -162,14 +164,83 @@ t.test('where the usual index holds seals, node serves, and the index is used', 
   t.end()
 })
 
-t.test('the daemon holds no directory of its caller, and less memory than node takes to start', { skip }, (t) => {
+t.test('no thread of the daemon holds a directory of its caller, and it takes less memory than node to start', { skip }, (t) => {
   const stack = makeStack(t)
-  const ran = unionfs(['-o', optionsOf(stack), stack.mnt], { cwd: stack.upper })
-  t.equal(ran.status, 0, ran.stderr)
-  const pid = pidOf(stack.mnt)
-  t.equal(run('readlink', [`/proc/${pid}/cwd`]).stdout, '/\n')
-  const kib = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-  t.ok(kib > 0 && kib < 12 * 1024, `${kib} KiB`)
-  t.ok(existsSync(`/proc/${pid}`) && statSync(stack.mnt).isDirectory())
+  for (let round = 0; round < 5; round++) {
+    const ran = unionfs(['-o', optionsOf(stack), stack.mnt], { cwd: stack.upper })
+    t.equal(ran.status, 0, ran.stderr)
+    const pid = pidOf(stack.mnt)
+    t.equal(programOf(pid), command)
+    const places = readdirSync(`/proc/${pid}/task`).map((tid) => readlinkSync(`/proc/${pid}/task/${tid}/cwd`))
+    t.ok(places.length > 1)
+    t.strictSame([...new Set(places)], ['/'])
+    const kib = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    t.ok(kib > 0 && kib < 12 * 1024, `${kib} KiB`)
+    t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  }
+  t.end()
+})
+
+t.test('a relative command that node takes over in the end finds its directories', { skip }, (t) => {
+  const stack = makeStack(t)
+  const listed = ['-o', 'lowerdir=a:b,upperdir=upper,workdir=work', 'mnt']
+  t.equal(unionfs(['-o', optionsOf(stack), stack.mnt]).status, 0)
+  mkdirSync(join(stack.dir, 'mnt2'))
+  const ran = unionfs([...listed.slice(0, 2), 'mnt2'], { cwd: stack.dir })
+  t.equal(ran.status, 1)
+  t.match(ran.stderr, new RegExp(`upper \\(${stack.upper}\\): is in use by the union at ${stack.mnt}`))
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  t.equal(unionfs(listed, { cwd: stack.dir }).status, 0)
+  t.end()
+})
+
+t.test('a mount whose starter is killed before it can be told lives', { skip }, async (t) => {
+  const stack = makeStack(t)
+  for (let round = 0; round < 20; round++) {
+    const starter = spawn(command, ['-o', optionsOf(stack), stack.mnt], { stdio: 'ignore' })
+    const ended = new Promise((resolve) => starter.on('close', resolve))
+    await sleep(round % 10)
+    starter.kill('SIGKILL')
+    await ended
+    await eventually(() => isMounted(stack.mnt) || daemonsOf(stack.dir).length === 0)
+    if (!isMounted(stack.mnt)) continue
+    t.equal(readFileSync(join(stack.mnt, 'both'), 'utf8'), 'top\n')
+    t.ok(await eventually(() => unionfs(['status', stack.mnt]).status === 0))
+    t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  }
+  t.strictSame(daemonsOf(stack.dir), [])
+})
+
+t.test('layers that overlap through a bind mount, and a mount point that is taken, are refused with the reason', { skip }, (t) => {
+  const stack = makeStack(t)
+  mkdirSync(join(stack.upper, 'inner'))
+  mkdirSync(join(stack.dir, 'bind'))
+  t.equal(run('mount', ['--bind', join(stack.upper, 'inner'), join(stack.dir, 'bind')]).status, 0)
+  const overlapping = unionfs(['-o', optionsOf(stack).replace(stack.lowers, `${stack.dir}/bind`), stack.mnt])
+  t.equal(overlapping.status, 1)
+  t.match(overlapping.stderr, /upper .* contains lower/)
+  t.equal(unionfs(['-o', `lowerdir=${stack.lowers}`, stack.mnt]).status, 0)
+  const taken = unionfs(['-o', `lowerdir=${stack.lowers}`, stack.mnt])
+  t.equal(taken.status, 1)
+  t.match(taken.stderr, /has a union mounted on it already/)
+  t.end()
+})
+
+t.test('".." in a path means the same to both, and a mount is listed wherever its user keeps his lists', { skip }, (t) => {
+  const stack = makeStack(t)
+  mkdirSync(join(stack.dir, 'deep/down'), { recursive: true })
+  symlinkSync('deep/down', join(stack.dir, 'link'))
+  t.equal(unionfs(['-o', `lowerdir=${stack.dir}/link/../a:${stack.dir}/b`, stack.mnt]).status, 0)
+  t.equal(readFileSync(join(stack.mnt, 'both'), 'utf8'), 'top\n')
+  t.equal(unionfs(['umount', stack.mnt]).status, 0)
+  run('chown', ['-R', '4242:4242', stack.dir])
+  const long = join(stack.dir, 'x'.repeat(80))
+  mkdirSync(long, { mode: 0o777 })
+  for (const runtime of [`${stack.dir}/`, `${stack.dir}//.`, long]) {
+    const env = { ...process.env, XDG_RUNTIME_DIR: runtime, HOME: stack.dir }
+    run('chown', ['4242', long])
+    const ran = run('setpriv', ['--reuid', '4242', '--regid', '4242', '--clear-groups', 'unshare', '-Urm', 'sh', '-c', '"$1" -o lowerdir=$2/a $2/mnt && readlink /proc/$("$1" status --json $2/mnt | grep -o \'"pid": *[0-9]*\' | grep -o "[0-9]*$")/exe && "$1" umount $2/mnt', 'sh', command, stack.dir], { env })
+    t.strictSame(ran, { status: 0, stdout: `${command}\n`, stderr: '' }, runtime)
+  }
   t.end()
 })

@@ -81,8 +81,9 @@ function viewOf(request: ProgramRequest, calledAs: string): ViewOptions {
     writeback: request.writeback,
     acl: request.acl,
     xattrs: request.xattrs,
-    // Engines ask two xattrs of each file when they compare images. tar --xattrs warns of it for each file, so elsewhere not.
-    silentLists: true,
+    // podman and buildah name no source. They ask two xattrs of each file when they compare images, and take EOPNOTSUPP for
+    // absence; containerd, which names one, fails by it, and tar --xattrs warns of it for each file.
+    silentXattrs: request.source === undefined,
     timeoutSeconds: request.timeoutSeconds,
     uidRanges: flat(request.uidMapping),
     gidRanges: flat(request.gidMapping),
