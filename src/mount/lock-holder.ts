@@ -24,8 +24,10 @@ export function parseLocks(text: string): FlockEntry[] {
   return entries
 }
 
-// How long a mount that is gone may take to end, before it counts as in use.
+// How long a mount that is gone may take to end, before it counts as in use; and how long somebody who cannot be seen may:
+// he may have ended a moment ago.
 const patienceMilliseconds = 3000
+const patienceWithTheUnseen = 200
 const askAgainMilliseconds = 20
 
 // Who holds the upper or the work directory, as far as that can be seen.
@@ -39,14 +41,16 @@ interface Holder {
 // What `attempt` gives, which locks the two. A mount that was taken out of the tree holds them for some milliseconds more,
 // so who unmounts and mounts again at once waits for that. A BUSY error names the holder.
 export async function whenFree<T>(stack: StackDefinition, attempt: () => Promise<T>): Promise<T> {
-  const end = Date.now() + patienceMilliseconds
+  const begun = Date.now()
+  let patience = 0
   for (;;) {
     try {
       return await attempt()
     } catch (error) {
       if (!isBusyLayer(error)) throw error
       const holder = await holderOf(stack)
-      if (Date.now() >= end || !isLeaving(holder)) throw explainBusyLayer(stack, holder, error)
+      patience = holder === undefined ? Math.max(patience, patienceWithTheUnseen) : isLeaving(holder) ? patienceMilliseconds : 0
+      if (Date.now() - begun >= patience) throw explainBusyLayer(stack, holder, error)
       await sleep(askAgainMilliseconds)
     }
   }
@@ -65,8 +69,8 @@ async function holderOf(stack: StackDefinition): Promise<Holder | undefined> {
   return undefined
 }
 
-function isLeaving(holder: Holder | undefined): boolean {
-  return holder?.record !== undefined && placeOf(holder.record) === 'detached'
+function isLeaving({ record }: Holder): boolean {
+  return record !== undefined && placeOf(record) === 'detached'
 }
 
 function explainBusyLayer(stack: StackDefinition, holder: Holder | undefined, cause: UnionfsError): UnionfsError {
