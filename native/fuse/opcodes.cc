@@ -54,13 +54,13 @@ constexpr std::array<OpcodeRow, abi::kOpcodeLimit> makeTable() {
   t[abi::kReaddirplus] = {"READDIRPLUS", h::readdirplus, kSize<abi::ReadIn>};
   t[abi::kRename2] = {"RENAME2", h::rename2, kSize<abi::Rename2In>, 2};
   t[abi::kLseek] = {"LSEEK", h::lseek, kSize<abi::LseekIn>};
-  t[abi::kCopyFileRange] = {"COPY_FILE_RANGE", h::copyFileRange, kSize<abi::CopyFileRangeIn>, 0, ReplyRule::expected, Pace::slow};
+  t[abi::kCopyFileRange] = {"COPY_FILE_RANGE", h::copyFileRange, kSize<abi::CopyFileRangeIn>};
   t[abi::kSetupmapping] = {"SETUPMAPPING", h::unsupported};
   t[abi::kRemovemapping] = {"REMOVEMAPPING", h::unsupported};
   t[abi::kSyncfs] = {"SYNCFS", h::syncfs, 0, 0, ReplyRule::expected, Pace::slow};
   t[abi::kTmpfile] = {"TMPFILE", h::tmpfile, kSize<abi::CreateIn>};
   t[abi::kStatx] = {"STATX", h::statx, kSize<abi::StatxIn>};
-  t[abi::kCopyFileRange64] = {"COPY_FILE_RANGE_64", h::copyFileRange64, kSize<abi::CopyFileRangeIn>, 0, ReplyRule::expected, Pace::slow};
+  t[abi::kCopyFileRange64] = {"COPY_FILE_RANGE_64", h::copyFileRange64, kSize<abi::CopyFileRangeIn>};
   return t;
 }
 

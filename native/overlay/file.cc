@@ -237,7 +237,9 @@ Result<size_t> Overlay::copyFileRange(const Caller& caller, NodeId from, uint64_
   TRY_ASSIGN(const CachedFd targetData, writableData(state, caller, target));
   const FdRef& targetFd = targetData.fd;
   TRY_ASSIGN(const FdRef sourceFd, dataFd(state, source, false));
-  aboutToBlock();
+  // By what there is to copy: cp asks for all that a file could ever hold.
+  TRY_ASSIGN(const sys::Stat stat, sys::stat({sourceFd->get(), ""}));
+  if (stat.size > fromOffset && std::min<uint64_t>(stat.size - fromOffset, length) > kQuickWrite) aboutToBlock();
   const auto copied = state.retryWhenFull([&] {
     return changeData(state, *target, targetFd->get(),
                       [&] { return sys::copyRange(sourceFd->get(), fromOffset, targetFd->get(), toOffset, length); });
