@@ -24,10 +24,10 @@ export function parseLocks(text: string): FlockEntry[] {
   return entries
 }
 
-// How long a mount that is gone may take to end, before it counts as in use; and how long somebody who cannot be seen may:
-// he may have ended a moment ago.
+// How long a mount that is gone may take to end, before it counts as in use; and how long somebody who is no mount we know may:
+// a daemon leaves the list of live mounts a moment before it lets go.
 const patienceMilliseconds = 3000
-const patienceWithTheUnseen = 200
+const patienceWithStrangers = 200
 const askAgainMilliseconds = 20
 
 // Who holds the upper or the work directory, as far as that can be seen.
@@ -49,11 +49,17 @@ export async function whenFree<T>(stack: StackDefinition, attempt: () => Promise
     } catch (error) {
       if (!isBusyLayer(error)) throw error
       const holder = await holderOf(stack)
-      patience = holder === undefined ? Math.max(patience, patienceWithTheUnseen) : isLeaving(holder) ? patienceMilliseconds : 0
+      patience = patienceWith(holder, patience)
       if (Date.now() - begun >= patience) throw explainBusyLayer(stack, holder, error)
       await sleep(askAgainMilliseconds)
     }
   }
+}
+
+// One who was leaving and is a stranger now is on its last step: what was granted stays granted.
+function patienceWith(holder: Holder | undefined, granted: number): number {
+  if (holder?.record === undefined) return Math.max(granted, patienceWithStrangers)
+  return placeOf(holder.record) === 'detached' ? patienceMilliseconds : 0
 }
 
 async function holderOf(stack: StackDefinition): Promise<Holder | undefined> {
@@ -67,10 +73,6 @@ async function holderOf(stack: StackDefinition): Promise<Holder | undefined> {
     if (pid !== undefined) return { label, path, pid }
   }
   return undefined
-}
-
-function isLeaving({ record }: Holder): boolean {
-  return record !== undefined && placeOf(record) === 'detached'
 }
 
 function explainBusyLayer(stack: StackDefinition, holder: Holder | undefined, cause: UnionfsError): UnionfsError {

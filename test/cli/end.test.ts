@@ -1,6 +1,6 @@
 // end - every way a mount ends, and that all of them end the daemon and free everything.
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, readSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -16,6 +16,12 @@ async function endsAll(t: Test, stack: Stack, pid: number): Promise<void> {
   const again = unionfs(['mount', stack.lowers, stack.upper, stack.mnt])
   t.equal(again.status, 0, `the same can be mounted again: ${again.stderr}`)
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
+}
+
+// The file by which root's list of live mounts knows this one.
+function recordOf(mountpoint: string): string {
+  const records = readdirSync('/run/unionfs').filter((name) => name.endsWith('.json')).map((name) => join('/run/unionfs', name))
+  return records.find((path) => readFileSync(path, 'utf8').includes(`"${mountpoint}"`)) ?? ''
 }
 
 const ways: readonly [name: string, program: string, args: readonly string[]][] = [
@@ -183,6 +189,22 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
     process.kill(pid, 'SIGCONT')
     t.equal(await ended, 0)
     t.ok(isMounted(stack.mnt))
+    t.equal(unionfs(['umount', stack.mnt]).status, 0)
+    await endsAll(t, stack, pid)
+  })
+
+  t.test(`${by}: mounting again waits for a daemon that has left the list of live mounts and still holds its upper`, { skip }, async (t) => {
+    const stack = makeStack(t)
+    const pid = mount(t, stack)
+    process.kill(pid, 'SIGSTOP')
+    t.equal(run('umount', ['-l', stack.mnt]).status, 0)
+    const again = spawn(command, ['mount', stack.lowers, stack.upper, stack.mnt], { stdio: 'ignore' })
+    const ended = new Promise<number | null>((resolve) => again.on('close', resolve))
+    await sleep(700)
+    rmSync(recordOf(stack.mnt))
+    await sleep(100)
+    process.kill(pid, 'SIGCONT')
+    t.equal(await ended, 0)
     t.equal(unionfs(['umount', stack.mnt]).status, 0)
     await endsAll(t, stack, pid)
   })
