@@ -24,7 +24,7 @@ bool isPlainText(const std::string& path) {
 
 }  // namespace
 
-std::string Place::identity() const { return std::to_string(id.first) + ":" + std::to_string(id.second); }
+std::string identityOf(const FileId& id) { return std::to_string(id.first) + ":" + std::to_string(id.second); }
 
 std::optional<Place> PlaceFinder::find(const std::string& path) {
   auto real = sys::realPath(path);

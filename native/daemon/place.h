@@ -23,10 +23,10 @@ struct Place {
   uint64_t mountId = 0;
   uint64_t filesystem = 0;  // its type, a number of linux/magic.h
   std::set<FileId> above;   // the directories it lies in
-
-  // "DEVICE:INODE", both decimal.
-  [[nodiscard]] std::string identity() const;
 };
+
+// "DEVICE:INODE", both decimal, as the list of live mounts has it.
+std::string identityOf(const FileId& id);
 
 // Looks at the directories of one request; remembers those above, which layers share.
 class PlaceFinder {

@@ -133,7 +133,7 @@ bool isConcernedBy(const Stack& stack, std::string_view record) {
     const std::string_view written = fieldOf(record, key);
     if (written.empty()) continue;
     for (const Place& lower : stack.lowers) {
-      const auto is = [&](const FileId& id) { return written == std::to_string(id.first) + ":" + std::to_string(id.second); };
+      const auto is = [&](const FileId& id) { return written == identityOf(id); };
       if (is(lower.id) || std::any_of(lower.above.begin(), lower.above.end(), is)) return true;
     }
   }
@@ -173,9 +173,9 @@ std::optional<PlainStack> resolvePlainStack(const PlainRequest& request, const s
   plain.mountpoint = stack->mountpoint.path;
   if (!stack->written.empty()) {
     plain.upper = stack->written[0].path;
-    plain.upperIdentity = stack->written[0].identity();
+    plain.upperIdentity = identityOf(stack->written[0].id);
     plain.workdir = stack->written[1].path;
-    plain.workdirIdentity = stack->written[1].identity();
+    plain.workdirIdentity = identityOf(stack->written[1].id);
   }
   return plain;
 }

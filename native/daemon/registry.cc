@@ -39,8 +39,8 @@ std::vector<std::string> candidates() {
 
 // Whoever else could put a socket there could answer for a mount.
 bool isFit(const std::string& dir) {
-  const auto stat = sys::stat(absolute(dir));
   if (dir.size() + 1 + kLongestName > kLongestSocketPath) return false;
+  const auto stat = sys::stat(absolute(dir));
   return stat && stat->isDir() && stat->uid == sys::ownUid() && (stat->mode & 0077) == 0;
 }
 

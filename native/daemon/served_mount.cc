@@ -3,7 +3,6 @@
 #include <linux/capability.h>
 
 #include <charconv>
-#include <cstdlib>
 
 #include "daemon/json.h"
 #include "layer/stack.h"

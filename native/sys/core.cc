@@ -14,13 +14,12 @@
 
 #include "sys/creds.h"
 #include "sys/fd.h"
+#include "sys/proc_stat.h"
 
 namespace unionfs::sys {
 namespace {
 
 constexpr int kCoreField = 39;
-// The name is field 2, in parentheses that may occur in it too.
-constexpr int kFieldAfterName = 3;
 
 // The beginning of a file of /proc, which is read in one piece.
 template <size_t kSize>
@@ -35,18 +34,6 @@ std::optional<unsigned> numberAt(std::string_view text) {
   unsigned number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   return parsed.ec == std::errc{} ? std::optional(number) : std::nullopt;
-}
-
-std::optional<unsigned> coreField(std::string_view stat) {
-  const size_t nameEnd = stat.rfind(')');
-  if (nameEnd == std::string_view::npos) return std::nullopt;
-  std::string_view rest = stat.substr(nameEnd + 1);
-  for (int field = kFieldAfterName; field <= kCoreField; ++field) {
-    const size_t space = rest.find(' ');
-    if (space == std::string_view::npos) return std::nullopt;
-    rest.remove_prefix(space + 1);
-  }
-  return numberAt(rest);
 }
 
 // Of the first thread, which nobody moves.
@@ -68,7 +55,7 @@ std::optional<unsigned> coreOf(pid_t tid) {
   std::snprintf(path.data(), path.size(), "/proc/%d/stat", tid);
   std::array<char, 1024> text{};
   const auto stat = readShort(path.data(), text);
-  return stat ? coreField(*stat) : std::nullopt;
+  return stat ? numberAt(statField(*stat, kCoreField)) : std::nullopt;
 }
 
 bool moveToCore(unsigned core, Roaming then) {

@@ -7,15 +7,15 @@
 #include <climits>
 #include <limits>
 #include <sstream>
+#include <string_view>
 
+#include "sys/proc_stat.h"
 #include "sys/text_file.h"
 
 namespace unionfs::sys {
 namespace {
 
 constexpr int kStartTimeField = 22;
-// The name is field 2, in parentheses that may occur in it too.
-constexpr int kFieldAfterName = 3;
 
 }  // namespace
 
@@ -23,12 +23,9 @@ pid_t ownPid() { return ::getpid(); }
 
 Result<std::string> ownStartTime() {
   TRY_ASSIGN(const std::string stat, readText("/proc/self/stat"));
-  const size_t nameEnd = stat.rfind(')');
-  if (nameEnd == std::string::npos) return Errno(EINVAL);
-  std::istringstream fields(stat.substr(nameEnd + 1));
-  std::string field;
-  for (int number = kFieldAfterName; number <= kStartTimeField; ++number) fields >> field;
-  return field;
+  const std::string_view field = statField(stat, kStartTimeField);
+  if (field.empty()) return Errno(EINVAL);
+  return std::string(field);
 }
 
 Result<std::string> ownNamespace(const char* kind) {
