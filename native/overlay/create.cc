@@ -121,7 +121,13 @@ Result<Entry> createOnce(OverlayState& state, const Caller& caller, const InodeR
   TRY_ASSIGN(const sys::Stat stat, state.overrides().stat(target));
   const bool hidesLower = view.upper != UpperName::absent;
   indexPresent(state, *dir, name.view(), stat.mode, stat.ino, hidesLower);
-  return entryFor(state, *dir, name, freshResolution(stat));
+  TRY_ASSIGN(const Entry entry, entryFor(state, *dir, name, freshResolution(stat)));
+  if (stat.isDir()) {
+    TRY_ASSIGN(const InodeRef made, state.findDir(entry.node));
+    const std::unique_lock madeLock(made->dir->mu);
+    beginIndex(state, *made);
+  }
+  return entry;
 }
 
 Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId parent, Name rawName, const NewNode& node, const Maker& maker) {
@@ -132,13 +138,26 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
   return state.retryWhenFull([&] { return createOnce(state, caller, dir, name, node, maker); });
 }
 
+// A new regular file stays open: who makes one mostly writes to it next, and changes its owner, mode and times.
+Result<Entry> createOpen(OverlayState& state, const Caller& caller, NodeId parent, Name name, const NewNode& node, mode_t real) {
+  Fd file;
+  const auto create = [&](At at) -> Status {
+    TRY_ASSIGN(file, sys::createExclusive(at, O_RDWR, real & 07777U));
+    return success();
+  };
+  TRY_ASSIGN(const Entry made, createNode(state, caller, parent, name, node, create));
+  state.dataFds.put({made.node, 0}, {std::make_shared<const Fd>(std::move(file)), true, false, true});
+  return made;
+}
+
 }  // namespace
 
 Result<Entry> Overlay::mknod(const Caller& caller, NodeId parent, Name name, NewNode node) {
   // A user's 0:0 device would be a deletion. Linux: fs/overlayfs/dir.c:ovl_mknod().
   if (S_ISCHR(node.mode) && node.rdev == makedev(0, 0)) return Errno(EPERM);
-  return createNode(*state_, caller, parent, name, node,
-                    [this, &node](At at) { return sys::mknod(at, state_->overrides().realMode(node.mode), node.rdev); });
+  const mode_t real = state_->overrides().realMode(node.mode);
+  if (S_ISREG(real)) return createOpen(*state_, caller, parent, name, node, real);
+  return createNode(*state_, caller, parent, name, node, [&](At at) { return sys::mknod(at, real, node.rdev); });
 }
 
 Result<Entry> Overlay::mkdir(const Caller& caller, NodeId parent, Name name, mode_t mode) {

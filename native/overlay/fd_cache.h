@@ -23,6 +23,7 @@ struct CachedFd {
   FdRef fd;
   bool writable = false;
   bool appends = false;  // the file has the append-only flag: every write goes to its end
+  bool ofUpper = false;  // of data: the upper's file, which a change may be made to
 };
 
 class FdCache {

@@ -38,7 +38,7 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
              }));
   if (writable && upper && state.overrides()) TRY(dropCapability(state.overrides(), {fd.get(), ""}));
   const bool appends = writable && sys::isAppendOnly(fd.get());
-  CachedFd shared{std::make_shared<const Fd>(std::move(fd)), writable, appends};
+  CachedFd shared{std::make_shared<const Fd>(std::move(fd)), writable, appends, upper};
   state.dataFds.put({inode->id, 0}, shared);
   // A copy-up may have dropped the cached lower before this one got in.
   if (!upper && inode->inUpper()) state.dataFds.drop({inode->id, 0});

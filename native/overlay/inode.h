@@ -132,7 +132,7 @@ class Inode {
   // Leaf lock of the fields below; no system call inside.
   SmallMutex mu;
   std::vector<Link> links;  // empty for the root, for O_TMPFILE and when all names are gone
-  FdRef pin;                // the upper file itself, when no name leads to it (O_PATH, or a directory for reading)
+  FdRef pin;                // the upper file itself, when no name leads to it (of a directory: for reading)
   std::string orphanName;   // the same without a descriptor: its name in the work directory
   int32_t nlinkDelta = 0;   // union's link count minus the real one (names the upper does not have yet)
   uint64_t upperIno = 0;    // real number of the upper file, to see that a name still means it

@@ -69,6 +69,14 @@ class LayerReader {
   Status status_ = success();
 };
 
+void keepIndex(OverlayState& state, Inode& dir, DirIndex built) {
+  DirState& d = *dir.dir;
+  auto index = std::make_unique<DirIndex>(std::move(built));
+  d.indexBytes = index->bytes();
+  state.listings.account(dir.id, d.indexBytes, d.indexUsed);
+  d.index = std::move(index);
+}
+
 }  // namespace
 
 Status loadIndex(OverlayState& state, Inode& dir) {
@@ -96,11 +104,14 @@ Status loadIndex(OverlayState& state, Inode& dir) {
     TRY(reader.status());
     learner.finish(dir);
   }
-  auto index = std::make_unique<DirIndex>(builder.finish());
-  d.indexBytes = index->bytes();
-  state.listings.account(dir.id, d.indexBytes, d.indexUsed);
-  d.index = std::move(index);
+  keepIndex(state, dir, builder.finish());
   return success();
+}
+
+void beginIndex(OverlayState& state, Inode& dir) {
+  DirIndexBuilder builder(1);
+  builder.beginLayer(kUpperLayer, true);
+  keepIndex(state, dir, builder.finish());
 }
 
 namespace {

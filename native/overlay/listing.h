@@ -10,6 +10,10 @@ namespace unionfs {
 // Precondition: dir.dir->mu held exclusive; renameMu held. Does nothing when the index is there.
 Status loadIndex(OverlayState& state, Inode& dir);
 
+// The index of a directory that was just made, in the upper alone: no name is in it, and none need be asked for.
+// Precondition: dir.dir->mu held exclusive.
+void beginIndex(OverlayState& state, Inode& dir);
+
 // DirState::readingCost of a directory that could not be read: it is not tried again for lookups.
 inline constexpr uint32_t kUnreadable = UINT32_MAX;
 

@@ -53,6 +53,30 @@ TEST("what an index grows by is counted, and what it loses") {
   EXPECT_EQ(budget.bytes(), 20U);
 }
 
+TEST("of a directory that was just made no layer is asked for a name") {
+  LayerFixture layers;
+  layers.upper("");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  const auto made = overlay->mkdir(kRoot, kRootNode, "d", 0755);
+  REQUIRE(made.ok());
+  EXPECT_EQ(overlay->stats().listings, 1U);
+  const auto ask = [&](const char* name) {
+    const auto found = overlay->lookup(made->node, name);
+    return found.ok() && *found;
+  };
+  EXPECT(overlay->mknod(kRoot, made->node, "f", {.mode = S_IFREG | 0644}).ok());
+  EXPECT(ask("f") && !ask("g"));
+  EXPECT(overlay->mknod(kRoot, made->node, "f", {.mode = S_IFREG | 0644}).failsWith(EEXIST));
+  EXPECT(overlay->unlink(kRoot, made->node, "f").ok());
+  EXPECT(!ask("f"));
+  EXPECT(overlay->mkdir(kRoot, made->node, "f", 0755).ok());
+  EXPECT(overlay->rmdir(kRoot, kRootNode, "d").failsWith(ENOTEMPTY));
+  EXPECT(overlay->rmdir(kRoot, made->node, "f").ok());
+  EXPECT(overlay->rmdir(kRoot, kRootNode, "d").ok());
+  EXPECT_EQ(overlay->stats().listings, 0U);
+}
+
 std::string directories(unsigned count) {
   std::string tree;
   for (unsigned i = 0; i < count; ++i) tree += "d" + std::to_string(i) + "/\nd" + std::to_string(i) + "/x = 1\n";

@@ -110,6 +110,13 @@ std::optional<std::string> pathOf(Inode& dir) {
   return path;
 }
 
+FdRef openUpperFile(OverlayState& state, const Inode& inode) {
+  if (!inode.isRegular() || !inode.inUpper()) return nullptr;
+  const CachedFd data = state.dataFds.get({inode.id, 0});
+  // A lower's file may be in the cache for a moment after the copy-up.
+  return data.ofUpper ? data.fd : nullptr;
+}
+
 Result<Fd> openIfStill(Inode& inode, At at) {
   TRY_ASSIGN(Fd file, sys::open(at, O_PATH));
   TRY_ASSIGN(const sys::Stat stat, sys::stat({file.get(), ""}));
@@ -125,6 +132,7 @@ std::string pathOf(Inode& dir, Name name) {
 
 Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
   if (state.keepsOwners) return withTop(state, inode, [](const Layer& layer, At at) { return layer.overrides().stat(at); });
+  if (const FdRef file = openUpperFile(state, inode)) return sys::stat({file->get(), ""});
   return withName(state, inode, [&inode](At at) -> Result<sys::Stat> {
     TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
     if (inode.inUpper() && !inode.isDir()) {

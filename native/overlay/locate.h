@@ -59,12 +59,16 @@ auto withName(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{}
   }
 }
 
+// The upper's file of an inode, where its data is open already; null otherwise. It needs no name to be the right one.
+FdRef openUpperFile(OverlayState& state, const Inode& inode);
+
 // A file of the upper at `at`, opened O_PATH, if it is that of the inode: ENOENT.
 Result<Fd> openIfStill(Inode& inode, At at);
 
 // Runs `use(At)` on the top real file and no other.
 template <typename Use>
 auto withPlace(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{})) {
+  if (const FdRef file = openUpperFile(state, inode)) return use({file->get(), ""});
   return withName(state, inode, [&](At at) -> decltype(use(At{})) {
     // Names of a lower do not change, and a descriptor means one file.
     if (at.isSelf() || !inode.inUpper()) return use(at);

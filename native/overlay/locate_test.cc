@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
 
 #include "testing/layer_fixture.h"
@@ -77,6 +79,56 @@ TEST("a change by node strikes no other file that has come by its name") {
     EXPECT(::getxattr(file.c_str(), "user.mine", nullptr, 0) == 1);
     EXPECT(::getxattr(file.c_str(), "user.new", nullptr, 0) < 0);
   }
+}
+
+TEST("a change by node reaches a file whose data is open, whatever has become of its name") {
+  for (const bool made : {true, false}) {
+    LayerFixture layers;
+    layers.upper("f@0644 = mine\nother@0640 = other");
+    const auto overlay = layers.open();
+    REQUIRE(overlay);
+    MergedView view(*overlay);
+    NodeId node = 0;
+    if (made) {
+      const auto entry = overlay->mknod(kRoot, kRootNode, "made", {.mode = S_IFREG | 0644});
+      REQUIRE(entry.ok());
+      node = entry->node;
+    } else {
+      node = view.node("f");
+      std::array<std::byte, 4> data{};
+      EXPECT(overlay->read(node, data, 0).ok());
+    }
+    const fs::path file = layers.upperPath() / (made ? "made" : "f"), other = layers.upperPath() / "other";
+    const fs::path held = layers.upperPath() / "held";
+    fs::rename(file, held);
+    fs::rename(other, file);
+    for (const auto verb : {changeMode, changeOwner, changeTimes, addXattr}) EXPECT(verb(*overlay, node).ok());
+    EXPECT_EQ(modeOf(held), 0600U);
+    EXPECT_EQ(modeOf(file), 0640U);
+    EXPECT(::getxattr(held.c_str(), "user.new", nullptr, 0) == 1);
+    EXPECT(::getxattr(file.c_str(), "user.new", nullptr, 0) < 0);
+    const auto attr = overlay->getattr(node);
+    REQUIRE(attr.ok());
+    EXPECT_EQ(attr->uid, 7U);
+    EXPECT_EQ(attr->mtime.sec, 1);
+    const auto value = overlay->getxattr(node, "user.new");
+    EXPECT(value.ok() && *value == "1");
+  }
+}
+
+TEST("a lower's file that is open for reading is not what a change is made to") {
+  LayerFixture layers;
+  layers.lower("f@0644 = lower").upper("");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  MergedView view(*overlay);
+  const NodeId node = view.node("f");
+  std::array<std::byte, 4> data{};
+  EXPECT(overlay->read(node, data, 0).ok());
+  for (const auto verb : {changeMode, changeOwner, changeTimes, addXattr}) EXPECT(verb(*overlay, node).ok());
+  EXPECT_EQ(modeOf(layers.lowerPath(0) / "f"), 0644U);
+  EXPECT(::getxattr((layers.lowerPath(0) / "f").c_str(), "user.new", nullptr, 0) < 0);
+  EXPECT_EQ(modeOf(layers.upperPath() / "f"), 0600U);
 }
 
 TEST("attributes are changed of files of every kind, by their names") {

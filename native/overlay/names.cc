@@ -55,12 +55,16 @@ Status pinBeforeLoss(OverlayState& state, const InodeRef& inode, Inode& dir, con
   TRY_ASSIGN(const FdRef upper, dirFd(state, dir, kUpperLayer));
   const At file{upper->get(), name.c_str()};
   if (state.pins.load(std::memory_order_relaxed) >= state.options.fdBudget / 4) return keepAsOrphan(state, *inode, file);
-  auto pin = openIfStill(*inode, file);
-  if (pin.failsWith(EMFILE) || pin.failsWith(ENFILE)) return keepAsOrphan(state, *inode, file);
-  TRY(pin);
+  FdRef pin = openUpperFile(state, *inode);
+  if (!pin) {
+    auto opened = openIfStill(*inode, file);
+    if (opened.failsWith(EMFILE) || opened.failsWith(ENFILE)) return keepAsOrphan(state, *inode, file);
+    TRY(opened);
+    pin = std::make_shared<const Fd>(std::move(*opened));
+  }
   state.pins.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(inode->mu);
-  inode->pin = std::make_shared<const Fd>(std::move(*pin));
+  inode->pin = std::move(pin);
   return success();
 }
 

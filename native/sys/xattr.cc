@@ -32,11 +32,14 @@ struct XattrArgs {
 
 std::atomic<bool> haveXattrAt{true};
 
-// Runs the *xattrat call, or the path form through /proc where the kernel lacks it (before 6.13) or the descriptor
-// is an O_PATH one, which the new calls refuse.
-template <typename AtCall, typename PathCall>
-ssize_t callAt(At at, AtCall&& atCall, PathCall&& pathCall) {
-  if (!at.isSelf() && haveXattrAt.load(std::memory_order_relaxed)) {
+// Of an open file `fdCall`, of a name the *xattrat call. Where those are refused, the path form through /proc: of an O_PATH
+// descriptor, and of names before Linux 6.13.
+template <typename FdCall, typename AtCall, typename PathCall>
+ssize_t callAt(At at, FdCall&& fdCall, AtCall&& atCall, PathCall&& pathCall) {
+  if (at.isSelf()) {
+    const ssize_t rc = fdCall();
+    if (rc >= 0 || errno != EBADF) return rc;
+  } else if (haveXattrAt.load(std::memory_order_relaxed)) {
     const ssize_t rc = atCall();
     if (rc >= 0 || errno != ENOSYS) return rc;
     haveXattrAt.store(false, std::memory_order_relaxed);
@@ -46,7 +49,7 @@ ssize_t callAt(At at, AtCall&& atCall, PathCall&& pathCall) {
 
 ssize_t getInto(At at, const char* name, char* into, size_t size) {
   return callAt(
-      at,
+      at, [&] { return ::fgetxattr(at.dir, name, into, size); },
       [&] {
         XattrArgs args{reinterpret_cast<uint64_t>(into), static_cast<uint32_t>(size), 0};
         return ::syscall(SYS_getxattrat, at.dir, at.name, AT_SYMLINK_NOFOLLOW, name, &args, sizeof args);
@@ -56,7 +59,8 @@ ssize_t getInto(At at, const char* name, char* into, size_t size) {
 
 ssize_t listInto(At at, char* into, size_t size) {
   return callAt(
-      at, [&] { return ::syscall(SYS_listxattrat, at.dir, at.name, AT_SYMLINK_NOFOLLOW, into, size); },
+      at, [&] { return ::flistxattr(at.dir, into, size); },
+      [&] { return ::syscall(SYS_listxattrat, at.dir, at.name, AT_SYMLINK_NOFOLLOW, into, size); },
       [&](const char* path, bool self) { return self ? ::listxattr(path, into, size) : ::llistxattr(path, into, size); });
 }
 
@@ -97,7 +101,7 @@ std::vector<std::string_view> namesIn(const std::string& list) {
 Status setXattr(At at, const char* name, std::string_view value, int flags) {
   FAULT_POINT("setxattr");
   const ssize_t rc = callAt(
-      at,
+      at, [&]() -> ssize_t { return ::fsetxattr(at.dir, name, value.data(), value.size(), flags); },
       [&]() -> ssize_t {
         XattrArgs args{reinterpret_cast<uint64_t>(value.data()), static_cast<uint32_t>(value.size()), static_cast<uint32_t>(flags)};
         return ::syscall(SYS_setxattrat, at.dir, at.name, AT_SYMLINK_NOFOLLOW, name, &args, sizeof args);
@@ -113,7 +117,8 @@ Status setXattr(At at, const char* name, std::string_view value, int flags) {
 Status removeXattr(At at, const char* name) {
   FAULT_POINT("removexattr");
   const ssize_t rc = callAt(
-      at, [&]() -> ssize_t { return ::syscall(SYS_removexattrat, at.dir, at.name, AT_SYMLINK_NOFOLLOW, name); },
+      at, [&]() -> ssize_t { return ::fremovexattr(at.dir, name); },
+      [&]() -> ssize_t { return ::syscall(SYS_removexattrat, at.dir, at.name, AT_SYMLINK_NOFOLLOW, name); },
       [&](const char* path, bool self) -> ssize_t { return self ? ::removexattr(path, name) : ::lremovexattr(path, name); });
   if (rc < 0) return Errno::last();
   return success();
