@@ -73,7 +73,17 @@ fuzz: node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory -C native fuzz
 	@sh scripts/fuzz $(FUZZ_SECONDS)
 
+# A name in a directory of all is taken, and taken away, only where nobody has it or it is ours already.
+OURS = */lib/unionfs/dist/bin/unionfs
+NAMES := $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs $(if $(STAND_IN),$(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)
+
 install: build
+	@for name in $(NAMES); do \
+	  case "$$(readlink "$$name")" in $(OURS) | ../lib/unionfs/*) continue;; esac; \
+	  if [ -e "$$name" ] || [ -L "$$name" ]; then \
+	    echo "make install: $$name is there and not ours (dpkg -S tells whose); remove it, or choose another PREFIX or SBINDIR" >&2; exit 1; \
+	  fi; \
+	done
 	rm -rf $(LIBDIR)
 	install -d $(LIBDIR)/dist $(DESTDIR)$(PREFIX)/bin
 	install -m 644 package.json LICENSE $(LIBDIR)
@@ -84,10 +94,11 @@ install: build
 	ln -sfn $(PREFIX)/lib/unionfs/dist/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs
 	$(if $(STAND_IN),ln -sfn ../lib/unionfs/dist/bin/unionfs $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)
 
-# The name fuse-overlayfs is taken away only where it is ours.
 uninstall:
-	rm -rf $(LIBDIR) $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs
-	@case "$$(readlink $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)" in *lib/unionfs/*) rm -f $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs;; esac
+	@for name in $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs; do \
+	  case "$$(readlink "$$name")" in $(OURS) | ../lib/unionfs/*) rm -f "$$name";; esac; \
+	done
+	rm -rf $(LIBDIR)
 
 format:
 	clang-format -i $(wildcard native/*/*.cc native/*/*.h)

@@ -116,8 +116,8 @@ void requireText(int argc, char** argv) {
     if (unionfs::words::isUtf8(argv[i])) continue;
     const bool verb = argc >= 2 && std::string_view(argv[1]) == "mount";
     fail(!verb && isMountProgram(argc, argv) ? kExitFailure : kExitUsage,
-         "argument " + std::to_string(i) + " is not UTF-8: " + unionfs::words::shownBytes(argv[i]) +
-             "; name files in UTF-8 only: rename it, or mount it elsewhere with mount --bind and name that");
+         unionfs::words::shownBytes(argv[i]) +
+             " is not UTF-8; name files in UTF-8 only: rename it, or mount it elsewhere with mount --bind and name that");
   }
 }
 

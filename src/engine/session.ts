@@ -6,7 +6,7 @@ import type { Logger } from '../log/logger.js'
 import { forwardRecords } from '../log/native-bridge.js'
 import { oldestKernel } from '../stack/kernel.js'
 import { onIdmappedMounts } from '../stack/layer.js'
-import type { StackDefinition } from '../stack/stack.js'
+import { howToNameWorkdir, type StackDefinition } from '../stack/stack.js'
 import { loadAddon } from './addon.js'
 import type { NativeError, NativeLogRecord, NativeMount, NativeMountOptions, NativePaths } from './contract.js'
 import { descriptorBudget } from './descriptors.js'
@@ -138,7 +138,7 @@ const explanations: readonly { call: RegExp; errno: RegExp; said?: RegExp; reaso
     errno: /^(EBUSY|EWOULDBLOCK|EAGAIN)$/,
     remedy: 'unmount that one first (`unionfs status` lists the mounts), or choose another upper and work directory',
   },
-  { call: /^$/, errno: /^EXDEV$/, remedy: 'name a work directory beside the upper with --workdir' },
+  { call: /^$/, errno: /^EXDEV$/, remedy: `name a work directory beside the upper ${howToNameWorkdir}` },
   {
     call: /^$/,
     errno: /^EUCLEAN$/,
@@ -156,7 +156,7 @@ const explanations: readonly { call: RegExp; errno: RegExp; said?: RegExp; reaso
     errno: /.*/,
     said: /user_allow_other/,
     reason: 'other users cannot be let in',
-    remedy: 'leave --allow-other out, or have root add the line user_allow_other to /etc/fuse.conf',
+    remedy: 'leave --allow-other (allow_other behind -o) out, or have root add the line user_allow_other to /etc/fuse.conf',
   },
   {
     call: /mount/,

@@ -2,6 +2,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, reasonOf, UnionfsError } from '../errors.js'
+import { howToNameWorkdir } from '../stack/stack.js'
 
 // What the engine makes in it before anything can fail.
 const engineDirectory = 'work'
@@ -17,17 +18,17 @@ export function makeWorkdir(path: string | undefined): string | undefined {
     throw new UnionfsError('MOUNT', `cannot create the work directory ${path}: ${reasonOf(error)}`, {
       errno: errnoOf(error),
       path,
-      remedy: 'name another one with --workdir',
+      remedy: `name another one ${howToNameWorkdir}`,
       cause: error,
     })
   }
 }
 
 // After a mount that failed with `error`. Having made it does not make it ours: another mount may have locked it first,
-// and has its staged files in there. So nothing goes of a locked one, and of others only what is empty.
+// and has its staged files in there. So only what is empty goes; and where the engine got no lock, what lies in it is another's.
 export function unmakeWorkdir(made: string | undefined, error: unknown): void {
-  if (made === undefined || (error instanceof UnionfsError && error.errno === 'EBUSY')) return
-  for (const path of [join(made, engineDirectory), made]) {
+  if (made === undefined) return
+  for (const path of isBusyLayer(error) ? [made] : [join(made, engineDirectory), made]) {
     try {
       rmdirSync(path)
     } catch (failure) {

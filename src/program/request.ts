@@ -41,6 +41,7 @@ const largestId = 0xffff_fffe
 
 export function readRequest(words: ProgramWords): ProgramRequest {
   const given = new Given(words)
+  if (given.flag('remount')) throw new UnionfsError('INVALID', `${words.mountpoint}: the options of a mount cannot be changed (remount)`, { remedy: 'unmount it, and mount it again with those you want' })
   const lowerdir = given.text('lowerdir')
   if (lowerdir === undefined || lowerdir === '') throw usage('no lowerdir specified')
   const lowers = splitLowers(lowerdir).filter((path) => path !== '')
@@ -77,7 +78,7 @@ export function readRequest(words: ProgramWords): ProgramRequest {
     squashUid: given.integer('squash_to_uid') ?? (squashRoot ? 0 : undefined),
     squashGid: given.integer('squash_to_gid') ?? (squashRoot ? 0 : undefined),
     override: overrideModes[Number(given.text('xattr_permissions') ?? 0)] ?? 'none',
-    remarks: given.unknown.map((option) => `unknown argument ignored: ${option}`),
+    remarks: [...given.unknown.map((option) => `unknown argument ignored: ${option}`), ...(workdir !== undefined && upper === undefined ? ['workdir without upperdir: the mount is read-only'] : [])],
   }
 }
 

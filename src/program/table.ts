@@ -16,7 +16,7 @@ const xinoModes = ['off', 'auto', 'on'] as const
 export const programOptions: readonly ProgramOption[] = [
   { names: ['lowerdir'], type: 'text', default: 'required', help: 'A[:B...], the lowers, top first. One, two or three backslashes before a colon make it part of the name. //NAME/DATA/PATH (plugins) is refused.' },
   { names: ['upperdir'], type: 'text', default: 'none', help: 'Takes all changes; without it the mount is read-only.' },
-  { names: ['workdir'], type: 'text', default: 'none', help: 'Where changes are staged, in WORKDIR/work, which is emptied at mount. Goes with upperdir.' },
+  { names: ['workdir'], type: 'text', default: 'none', help: 'Where changes are staged, in WORKDIR/work, which is emptied at mount. Goes with upperdir; alone it is ignored, and that is said.' },
   { names: ['redirect_dir'], type: 'choice', choices: ['off'], default: 'off', help: 'Only off can be had.' },
   { names: ['uidmapping'], type: 'mapping', default: 'identity', help: 'ONDISK:PRESENTED:LEN[:...], owners in the layers and owners shown; a leading colon is allowed. What no triple has shows as the overflow id and cannot be created.' },
   { names: ['gidmapping'], type: 'mapping', default: 'identity', help: 'The same for groups.' },
@@ -35,6 +35,7 @@ export const programOptions: readonly ProgramOption[] = [
   { names: ['xino'], type: 'choice', choices: xinoModes, default: 'off', help: 'on: fails unless every layer has file handles. Inode numbers are unique and lasting where the layers allow it, whatever is chosen.' },
   { names: ['ro'], type: 'flag', default: 'off', help: 'Read-only, upperdir or not.' },
   { names: ['rw'], type: 'flag', default: 'on', help: 'The contrary of ro.' },
+  { names: ['remount'], type: 'flag', default: '', help: 'Refused: unmount, and mount again.' },
   { names: ['allow_other'], type: 'flag', default: 'on for root', help: 'Other users may use the mount.' },
   { names: ['suid'], type: 'flag', default: 'on for root', help: 'Set-user-id bits work.' },
   { names: ['nosuid'], type: 'flag', default: 'off', help: 'The contrary of suid.' },

@@ -27,6 +27,9 @@ export interface StackRequest {
   readonly mountpoint: string
 }
 
+// A mount is asked for in two forms.
+export const howToNameWorkdir = 'with --workdir (workdir= behind -o)'
+
 // Resolves relative paths and symlinks. What does not exist stays as it is, for validation to tell about.
 export function defineStack(request: StackRequest, cwd = directoryFor([...request.lowers, request.upper, request.workdir, request.mountpoint])): StackDefinition {
   const lowers = request.lowers.map((path) => resolveOnce(cwd, path))

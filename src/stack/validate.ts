@@ -11,7 +11,7 @@ import { kernelIsAtLeast } from './kernel.js'
 import { canAccess, Inspector, relate, type DirectoryFacts, type Relation } from './layer.js'
 import { mayBeOurs, readMountTable, topMountAt, type MountEntry } from './mount-table.js'
 import { readPrivilege } from './privilege.js'
-import type { StackDefinition } from './stack.js'
+import { howToNameWorkdir, type StackDefinition } from './stack.js'
 
 // What a filesystem can carry; null: it works, else the errno's name. The engine's probe gives it.
 export interface CarryProbe {
@@ -171,7 +171,7 @@ class Validation {
     } else if (denied === undefined) {
       this.#carries(place, upper)
     } else if (upper === undefined || canAccess(upper.path, 'write') === undefined) {
-      this.#add('error', label, `${missing ? 'cannot be created' : 'cannot be written'} (${denied})`, 'name another one with --workdir')
+      this.#add('error', label, `${missing ? 'cannot be created' : 'cannot be written'} (${denied})`, `name another one ${howToNameWorkdir}`)
     }
     if (missing) return this.#missingWorkdir(label, path, found.facts, upper)
     const work = { label, path, facts: found.facts }
@@ -196,13 +196,13 @@ class Validation {
 
   #workAgainstUpper(work: Named, upper: Named): void {
     const relation = relate(work.facts, upper.facts)
-    if (relation === 'same') this.#add('error', work.label, 'is the upper itself', 'name a directory of its own with --workdir')
-    else if (relation !== 'apart') this.#add('error', work.label, `lies ${relation} the upper (${upper.path})`, rootRemedy(upper) ?? 'name a directory beside the upper with --workdir')
+    if (relation === 'same') this.#add('error', work.label, 'is the upper itself', `name a directory of its own ${howToNameWorkdir}`)
+    else if (relation !== 'apart') this.#add('error', work.label, `lies ${relation} the upper (${upper.path})`, rootRemedy(upper) ?? `name a directory beside the upper ${howToNameWorkdir}`)
   }
 
   // rename(2) between the two must work: same filesystem, and the same mount of it.
   #sameMount(label: string, work: DirectoryFacts, upper: Named): boolean {
-    const remedy = rootRemedy(upper) ?? 'name one with --workdir that lies in the same filesystem and mount as the upper'
+    const remedy = rootRemedy(upper) ?? `name one ${howToNameWorkdir} that lies in the same filesystem and mount as the upper`
     if (work.device !== upper.facts.device) {
       this.#add('error', label, `is on another filesystem than the upper (${upper.path})`, remedy)
     } else if (work.mount !== undefined && upper.facts.mount !== undefined && work.mount.id !== upper.facts.mount.id) {
@@ -219,7 +219,7 @@ class Validation {
     const foreign = readdirSync(work.path).filter((name) => !ownWorkEntries.has(name))
     if (foreign.length === 0) return
     const shown = foreign.slice(0, 3).join(', ') + (foreign.length > 3 ? ', ...' : '')
-    this.#add('error', work.label, `holds files that are not ours (${shown})`, 'the work directory is emptied at mount: name an empty one with --workdir')
+    this.#add('error', work.label, `holds files that are not ours (${shown})`, `the work directory is emptied at mount: name an empty one ${howToNameWorkdir}`)
   }
 
   #carries(place: string, upper: Named | undefined): void {

@@ -327,3 +327,22 @@ t.test('xattr_permissions on an upper without extended attributes is refused, an
   t.notOk(isMounted(stack.mnt))
   t.end()
 })
+
+t.test('a workdir without an upperdir is told of: a misspelt upperdir would give a read-only mount', { skip }, (t) => {
+  const stack = makeStack(t)
+  const ran = unionfs(['-o', `lowerdir=${stack.lowers},uperdir=${stack.upper},workdir=${stack.dir}/work`, stack.mnt])
+  t.equal(ran.status, 0)
+  t.equal(ran.stderr, `unknown argument ignored: uperdir=${stack.upper}\nworkdir without upperdir: the mount is read-only\n`)
+  t.throws(() => writeFileSync(join(stack.mnt, 'new'), ''), { code: 'EROFS' })
+  t.end()
+})
+
+t.test('a remount is refused by what it is, and the mount stays as it was', { skip }, (t) => {
+  const stack = makeStack(t)
+  t.equal(unionfs(['-o', optionsOf(stack), stack.mnt]).status, 0)
+  const ran = unionfs(['source', stack.mnt, '-o', 'remount,ro'])
+  t.equal(ran.status, 1)
+  t.equal(ran.stderr, `unionfs: ${stack.mnt}: the options of a mount cannot be changed (remount); unmount it, and mount it again with those you want\n`)
+  writeFileSync(join(stack.mnt, 'new'), '')
+  t.end()
+})

@@ -174,6 +174,7 @@ t.test('a second mount on the same upper is refused while the first lives, and w
   const elsewhere = unionfs(['mount', stack.lowers, stack.upper, second, '--workdir', join(stack.dir, 'work2')])
   refused(t, elsewhere, new RegExp(`upper \\(${stack.upper}\\): is in use by the union at ${stack.mnt}`))
   t.notMatch(elsewhere.stderr, /work2/)
+  t.notOk(existsSync(join(stack.dir, 'work2')), 'and none is left')
   t.notOk(isMounted(second))
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
   t.equal(unionfs(['mount', stack.lowers, stack.upper, second]).status, 0)

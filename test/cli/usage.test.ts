@@ -61,8 +61,8 @@ for (const [bytes, shown] of noText) {
     for (const words of ['mount "$x" /tmp', 'mount -f /tmp "$x"', 'seal "$x"', 'status "$x"', 'mount /tmp/a /tmp --log "$x"']) {
       const result = run('sh', ['-c', `x=$(printf '${bytes}'); exec "$0" ${words}`, command])
       t.equal(result.status, 2, words)
-      t.match(result.stderr, /^unionfs: argument \d is not UTF-8: .+; .+rename it.+\n$/)
-      t.ok(result.stderr.includes(`: ${shown};`), result.stderr)
+      t.match(result.stderr, /; .+rename it.+\n$/)
+      t.ok(result.stderr.startsWith(`unionfs: ${shown} is not UTF-8;`), result.stderr)
       t.equal(result.stdout, '')
     }
     t.end()
@@ -72,7 +72,7 @@ for (const [bytes, shown] of noText) {
 t.test('as a mount program, what is not UTF-8 is refused with exit status 1', (t) => {
   const result = run('sh', ['-c', `exec "$0" /tmp -o "lowerdir=$(printf '/tmp/\\377')"`, command])
   t.equal(result.status, 1)
-  t.equal(result.stderr.split(';')[0], "unionfs: argument 3 is not UTF-8: $'lowerdir=/tmp/\\377'")
+  t.equal(result.stderr.split(';')[0], "unionfs: $'lowerdir=/tmp/\\377' is not UTF-8")
   t.end()
 })
 

@@ -34,6 +34,14 @@ t.test('a work directory that another mount locked first stays, whoever made it'
   t.end()
 })
 
+t.test('a work directory goes when the upper was in use and nothing lies in it', (t) => {
+  const path = pathFor(t)
+  const made = makeWorkdir(path)
+  unmakeWorkdir(made, new UnionfsError('MOUNT', 'in use', { errno: 'EBUSY', syscall: '' }))
+  t.notOk(existsSync(path))
+  t.end()
+})
+
 t.test('staged files of another mount survive the failure of the one that made the work directory', (t) => {
   const path = pathFor(t)
   const made = makeWorkdir(path)
