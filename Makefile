@@ -74,12 +74,12 @@ fuzz: node_modules/.package-lock.json
 	@sh scripts/fuzz $(FUZZ_SECONDS)
 
 # A name in a directory of all is taken, and taken away, only where nobody has it or it is ours already.
-OURS = */lib/unionfs/dist/bin/unionfs
+OURS = $(PREFIX)/lib/unionfs/* | ../lib/unionfs/*
 NAMES := $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs $(if $(STAND_IN),$(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)
 
 install: build
 	@for name in $(NAMES); do \
-	  case "$$(readlink "$$name")" in $(OURS) | ../lib/unionfs/*) continue;; esac; \
+	  case "$$(readlink "$$name")" in $(OURS)) continue;; esac; \
 	  if [ -e "$$name" ] || [ -L "$$name" ]; then \
 	    echo "make install: $$name is there and not ours (dpkg -S tells whose); remove it, or choose another PREFIX or SBINDIR" >&2; exit 1; \
 	  fi; \
@@ -96,7 +96,7 @@ install: build
 
 uninstall:
 	@for name in $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs; do \
-	  case "$$(readlink "$$name")" in $(OURS) | ../lib/unionfs/*) rm -f "$$name";; esac; \
+	  case "$$(readlink "$$name")" in $(OURS)) rm -f "$$name";; esac; \
 	done
 	rm -rf $(LIBDIR)
 

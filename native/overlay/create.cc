@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <new>
+
 #include "layer/marker.h"
 #include "overlay/acl.h"
 #include "overlay/attr.h"
@@ -113,11 +115,11 @@ Result<Entry> createOnce(OverlayState& state, const Caller& caller, const InodeR
   if (view.found) return Errno(EEXIST);
   TRY_ASSIGN(const FdRef upper, dirFd(state, *dir, kUpperLayer));
   const At target{upper->get(), name.c_str()};
-  if (view.upper == UpperName::absent && !state.overrides()) {
-    TRY(state.noteUpper(makeAs(state, caller, maker, target), "create"));
-  } else {
-    TRY(state.noteUpper(createStaged(state, caller, target, view.upper, node, maker), "create"));
-  }
+  const bool direct = view.upper == UpperName::absent && !state.overrides();
+  const Status done = direct ? makeAs(state, caller, maker, target) : createStaged(state, caller, target, view.upper, node, maker);
+  // A file may have come about, and its opening been refused by somebody who watches the upper.
+  if (!done.ok() && !done.failsWith(ENOSPC) && !done.failsWith(EDQUOT)) dropIndex(state, *dir);
+  TRY(state.noteUpper(done, "create"));
   TRY_ASSIGN(const sys::Stat stat, state.overrides().stat(target));
   const bool hidesLower = view.upper != UpperName::absent;
   indexPresent(state, *dir, name.view(), stat.mode, stat.ino, hidesLower);
@@ -138,15 +140,28 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
   return state.retryWhenFull([&] { return createOnce(state, caller, dir, name, node, maker); });
 }
 
+// Without memory for it the file is opened when it is needed.
+void keepOpen(OverlayState& state, NodeId node, FdRef file) noexcept {
+  try {
+    state.dataFds.put({node, 0}, {std::move(file), true, false, true});
+  } catch (const std::bad_alloc&) {
+    state.dataFds.drop({node, 0});
+  }
+}
+
 // A new regular file stays open: who makes one mostly writes to it next, and changes its owner, mode and times.
 Result<Entry> createOpen(OverlayState& state, const Caller& caller, NodeId parent, Name name, const NewNode& node, mode_t real) {
-  Fd file;
+  FdRef file;
   const auto create = [&](At at) -> Status {
-    TRY_ASSIGN(file, sys::createExclusive(at, O_RDWR, real & 07777U));
+    file = nullptr;  // of a try that failed later: what it made takes space while it is open
+    auto opened = sys::createExclusive(at, O_RDWR, real & 07777U);
+    if (opened.failsWith(EMFILE) || opened.failsWith(ENFILE)) return sys::mknod(at, real, 0);
+    TRY(opened);
+    file = std::make_shared<const Fd>(std::move(*opened));
     return success();
   };
   TRY_ASSIGN(const Entry made, createNode(state, caller, parent, name, node, create));
-  state.dataFds.put({made.node, 0}, {std::make_shared<const Fd>(std::move(file)), true, false, true});
+  if (file) keepOpen(state, made.node, std::move(file));
   return made;
 }
 
@@ -156,7 +171,7 @@ Result<Entry> Overlay::mknod(const Caller& caller, NodeId parent, Name name, New
   // A user's 0:0 device would be a deletion. Linux: fs/overlayfs/dir.c:ovl_mknod().
   if (S_ISCHR(node.mode) && node.rdev == makedev(0, 0)) return Errno(EPERM);
   const mode_t real = state_->overrides().realMode(node.mode);
-  if (S_ISREG(real)) return createOpen(*state_, caller, parent, name, node, real);
+  if (S_ISREG(node.mode)) return createOpen(*state_, caller, parent, name, node, real);
   return createNode(*state_, caller, parent, name, node, [&](At at) { return sys::mknod(at, real, node.rdev); });
 }
 

@@ -88,6 +88,7 @@ struct DirState {
   std::vector<LayerIndex> impureLowers;     // of them, lowers that hold copies, as uppers of earlier times
   std::vector<LayerIndex> xattrWhiteoutIn;  // of them, those whose files may be xattr whiteouts
   std::unique_ptr<DirIndex> index;          // null until it pays to read the directory
+  bool indexFromBirth = false;              // it began empty, with the directory
   KnownRecords known;                       // begun before anybody sees the directory; its slots guard themselves
   size_t indexBytes = 0;                    // what the budget knows the index to weigh
   std::atomic<uint32_t> probed{0};          // what lookups without an index have cost (listing.cc)

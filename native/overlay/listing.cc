@@ -19,6 +19,9 @@ constexpr uint32_t kProbeCost = 8;  // one failing statx and one test for a whit
 constexpr uint32_t kOpenCost = 40;  // open, two getdents, close
 constexpr uint32_t kBytesPerUnit = 20;
 
+// What part of the budget a new directory's index may grow to before anybody asked for a list.
+constexpr size_t kLargestNewborn = 8;
+
 uint8_t typeOfMode(mode_t mode) { return static_cast<uint8_t>((mode & S_IFMT) >> 12U); }
 
 // Adds one real directory to the index being built.
@@ -108,10 +111,15 @@ Status loadIndex(OverlayState& state, Inode& dir) {
   return success();
 }
 
-void beginIndex(OverlayState& state, Inode& dir) {
-  DirIndexBuilder builder(1);
-  builder.beginLayer(kUpperLayer, true);
-  keepIndex(state, dir, builder.finish());
+void beginIndex(OverlayState& state, Inode& dir) noexcept {
+  try {
+    DirIndexBuilder builder(1);
+    builder.beginLayer(kUpperLayer, true);
+    keepIndex(state, dir, builder.finish());
+    dir.dir->indexFromBirth = true;
+  } catch (const std::exception&) {
+    dropIndex(state, dir);  // it is a memory, not a condition
+  }
 }
 
 namespace {
@@ -157,6 +165,7 @@ void enforceBudget(OverlayState& state, const Inode& inUse) {
 
 void dropIndex(OverlayState& state, Inode& dir) noexcept {
   dir.dir->index.reset();
+  dir.dir->indexFromBirth = false;
   state.listings.drop(dir.id);
 }
 
@@ -170,6 +179,7 @@ void remember(OverlayState& state, Inode& dir, Name name, const IndexEntry& fact
     if (bytes == d.indexBytes) return;
     state.listings.account(dir.id, bytes, d.indexUsed);
     d.indexBytes = bytes;
+    if (d.indexFromBirth && bytes > state.options.listingBytes / kLargestNewborn) dropIndex(state, dir);
   } catch (const std::exception& error) {
     dropIndex(state, dir);
     log::write(log::Level::warn, "a directory's index is dropped", {{"node", dir.id}, {"why", error.what()}});

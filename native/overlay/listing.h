@@ -11,8 +11,8 @@ namespace unionfs {
 Status loadIndex(OverlayState& state, Inode& dir);
 
 // The index of a directory that was just made, in the upper alone: no name is in it, and none need be asked for.
-// Precondition: dir.dir->mu held exclusive.
-void beginIndex(OverlayState& state, Inode& dir);
+// It is forgotten when much is made there. Precondition: dir.dir->mu held exclusive.
+void beginIndex(OverlayState& state, Inode& dir) noexcept;
 
 // DirState::readingCost of a directory that could not be read: it is not tried again for lookups.
 inline constexpr uint32_t kUnreadable = UINT32_MAX;

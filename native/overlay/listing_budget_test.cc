@@ -1,5 +1,8 @@
 #include "overlay/listing_budget.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include "testing/layer_fixture.h"
 #include "testing/merged_view.h"
 #include "testing/test.h"
@@ -75,6 +78,35 @@ TEST("of a directory that was just made no layer is asked for a name") {
   EXPECT(overlay->rmdir(kRoot, made->node, "f").ok());
   EXPECT(overlay->rmdir(kRoot, kRootNode, "d").ok());
   EXPECT_EQ(overlay->stats().listings, 0U);
+}
+
+TEST("what somebody put into a new directory behind the mount is not removed with it, nor by a rename over it") {
+  LayerFixture layers;
+  layers.upper("");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  const auto made = overlay->mkdir(kRoot, kRootNode, "d", 0755);
+  const auto other = overlay->mkdir(kRoot, kRootNode, "other", 0755);
+  REQUIRE(made.ok() && other.ok());
+  const auto foreign = layers.upperPath() / "d/foreign";
+  std::ofstream(foreign) << "x";
+  EXPECT(overlay->rename(kRoot, kRootNode, "other", kRootNode, "d", RenameMode::replace).failsWith(ENOTEMPTY));
+  EXPECT(overlay->rmdir(kRoot, kRootNode, "d").failsWith(ENOTEMPTY));
+  EXPECT(std::filesystem::exists(foreign));
+}
+
+TEST("a new directory in which much is made has no index any more, and shows all of it") {
+  constexpr unsigned kFiles = 600;
+  LayerFixture layers;
+  layers.upper("");
+  const auto overlay = layers.open({.listingBytes = 100'000});
+  REQUIRE(overlay);
+  MergedView view(*overlay);
+  const NodeId dir = view.take(*overlay->mkdir(kRoot, kRootNode, "d", 0755)).node;
+  for (unsigned i = 0; i < kFiles; ++i) view.take(*overlay->mknod(kRoot, dir, "name-" + std::to_string(i), {S_IFREG | 0644, 0}));
+  EXPECT_EQ(overlay->stats().listings, 0U);
+  EXPECT(view.lookup(dir, "name-0") && !view.lookup(dir, "name"));
+  EXPECT_EQ(view.list(dir).size(), kFiles);
 }
 
 std::string directories(unsigned count) {

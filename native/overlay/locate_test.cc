@@ -116,7 +116,7 @@ TEST("a change by node reaches a file whose data is open, whatever has become of
   }
 }
 
-TEST("a lower's file that is open for reading is not what a change is made to") {
+TEST("a change of a lower's file that is open for reading is made to its copy") {
   LayerFixture layers;
   layers.lower("f@0644 = lower").upper("");
   const auto overlay = layers.open();

@@ -96,6 +96,8 @@ void dropName(OverlayState& state, const InodeRef& inode, Inode& dir, const CNam
 }
 
 Status checkEmpty(OverlayState& state, Inode& child) {
+  // What somebody put into the upper behind the mount may be missing in the index, and is not to be removed with it.
+  if (!child.dir->hasLower) dropIndex(state, child);
   const bool loadedHere = !child.dir->index;
   TRY(loadIndex(state, child));
   const bool empty = child.dir->index->empty();

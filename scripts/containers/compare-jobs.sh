@@ -6,17 +6,16 @@ exec awk '
   BEGIN {
     for (i = 1; i < ARGC; i++) {
       many = split(ARGV[i], passes, ",")
-      for (p = 1; p <= many; p++) { files[++fileCount] = passes[p]; column[fileCount] = i }
+      for (p = 1; p <= many; p++) { files[++fileCount] = passes[p]; column[passes[p]] = i }
     }
     columns = ARGC - 1
     for (i = 1; i <= fileCount; i++) ARGV[i] = files[i]
     ARGC = fileCount + 1
   }
-  FNR == 1 { file++ }
   /^ok .* s$/ {
     title = substr($0, 6, 58); sub(/ +$/, "", title)
     if (!(title in known)) { known[title]; order[++count] = title }
-    times[title, column[file]] = times[title, column[file]] " " $(NF - 1)
+    times[title, column[FILENAME]] = times[title, column[FILENAME]] " " $(NF - 1)
   }
   function median(list,    t, n, i, j, x) {
     n = split(list, t, " ")
@@ -26,12 +25,12 @@ exec awk '
   END {
     for (i = 1; i <= count; i++) {
       first = median(times[order[i], 1])
-      line = sprintf("| %s | %.2f s", order[i], first)
+      line = "| " order[i] (first == "" ? " | -" : sprintf(" | %.2f s", first))
       for (c = 2; c <= columns; c++) {
         own = median(times[order[i], c])
         line = line (own == "" ? " | -" : sprintf(" | %.2f s", own))
         # Below a tenth of a second the start of podman is all there is.
-        if (own != "" && first >= 0.1) { line = line sprintf(" (%.2f)", own / first); sum[c] += log(own / first); n[c]++ }
+        if (own != "" && first != "" && first >= 0.1) { line = line sprintf(" (%.2f)", own / first); sum[c] += log(own / first); n[c]++ }
       }
       print line " |"
     }

@@ -25,10 +25,12 @@ export function makeWorkdir(path: string | undefined): string | undefined {
 }
 
 // After a mount that failed with `error`. Having made it does not make it ours: another mount may have locked it first,
-// and has its staged files in there. So only what is empty goes; and where the engine got no lock, what lies in it is another's.
+// and has its staged files in there. So only what is empty goes; and where no lock was to be had (src/mount/lock-holder.ts), what
+// lies in it is another's.
 export function unmakeWorkdir(made: string | undefined, error: unknown): void {
-  if (made === undefined) return
-  for (const path of isBusyLayer(error) ? [made] : [join(made, engineDirectory), made]) {
+  const isBusy = error instanceof UnionfsError && error.code === 'BUSY'
+  if (made === undefined || (isBusy && error.path === made)) return
+  for (const path of isBusy ? [made] : [join(made, engineDirectory), made]) {
     try {
       rmdirSync(path)
     } catch (failure) {

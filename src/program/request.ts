@@ -41,7 +41,7 @@ const largestId = 0xffff_fffe
 
 export function readRequest(words: ProgramWords): ProgramRequest {
   const given = new Given(words)
-  if (given.flag('remount')) throw new UnionfsError('INVALID', `${words.mountpoint}: the options of a mount cannot be changed (remount)`, { remedy: 'unmount it, and mount it again with those you want' })
+  if (given.flag('remount') && words.mountpoint !== '') throw new UnionfsError('INVALID', `${words.mountpoint}: the options of a mount cannot be changed (remount)`, { remedy: 'unmount it, and mount it again with those you want' })
   const lowerdir = given.text('lowerdir')
   if (lowerdir === undefined || lowerdir === '') throw usage('no lowerdir specified')
   const lowers = splitLowers(lowerdir).filter((path) => path !== '')

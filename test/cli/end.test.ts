@@ -197,6 +197,9 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
     const stack = makeStack(t)
     const pid = mount(t, stack)
     process.kill(pid, 'SIGSTOP')
+    t.teardown(() => {
+      if (isRunning(pid)) process.kill(pid, 'SIGCONT')
+    })
     t.equal(run('umount', ['-l', stack.mnt]).status, 0)
     const again = spawn(command, ['mount', stack.lowers, stack.upper, stack.mnt], { stdio: 'ignore' })
     const ended = new Promise<number | null>((resolve) => again.on('close', resolve))

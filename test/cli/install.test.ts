@@ -1,5 +1,5 @@
 // install - what `make install` puts in place and `make uninstall` takes away.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -10,7 +10,12 @@ const names = ['usr/local/bin/unionfs', 'sbin/mount.unionfs', 'usr/local/bin/fus
 
 // The command is built already, and must not be made anew under other tests.
 function make(target: string, dir: string): Ran {
-  return run('make', ['-C', checkout, '--no-print-directory', '-o', 'build', target, `DESTDIR=${dir}`, 'STAND_IN=1'])
+  return run('make', ['-C', checkout, '--no-print-directory', '-o', 'build', target, `DESTDIR=${dir}`, 'PREFIX=/usr/local', 'SBINDIR=/sbin', 'STAND_IN=1'])
+}
+
+// Of a link, whether it is there, wherever it leads.
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 function foreignFile(t: Test): { readonly dir: string; readonly file: string } {
@@ -27,9 +32,10 @@ t.test('what is installed runs, can be installed again, and is taken away again'
     const made = make('install', dir)
     t.equal(made.status, 0, `${time}: ${made.stderr}`)
   }
+  for (const name of names) t.ok(isThere(join(dir, name)), name)
   t.match(run(join(dir, 'usr/local/bin/unionfs'), ['--version']).stdout, /^unionfs \d/)
   t.equal(make('uninstall', dir).status, 0)
-  for (const name of [...names, 'usr/local/lib/unionfs']) t.notOk(existsSync(join(dir, name)), name)
+  for (const name of [...names, 'usr/local/lib/unionfs']) t.notOk(isThere(join(dir, name)), name)
   t.end()
 })
 

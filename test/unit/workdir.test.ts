@@ -7,6 +7,11 @@ import { makeWorkdir, unmakeWorkdir } from '../../src/mount/workdir.js'
 
 const failure = new UnionfsError('MOUNT', 'no', { errno: 'EPERM', syscall: 'mount' })
 
+// As src/mount/lock-holder.ts tells of it.
+function inUse(path: string): UnionfsError {
+  return new UnionfsError('BUSY', 'in use', { errno: 'EBUSY', path })
+}
+
 function pathFor(t: Test): string {
   const dir = mkdtempSync('/dev/shm/unionfs-workdir-')
   t.teardown(() => {
@@ -29,7 +34,16 @@ t.test('a work directory that another mount locked first stays, whoever made it'
   const path = pathFor(t)
   const made = makeWorkdir(path)
   mkdirSync(join(path, 'work'))
-  unmakeWorkdir(made, new UnionfsError('MOUNT', 'in use', { errno: 'EBUSY', syscall: '' }))
+  unmakeWorkdir(made, inUse(path))
+  t.ok(existsSync(join(path, 'work')))
+  t.end()
+})
+
+t.test('what lies in a work directory stays when the upper was in use: it is of a mount that locked the directory since', (t) => {
+  const path = pathFor(t)
+  const made = makeWorkdir(path)
+  mkdirSync(join(path, 'work'))
+  unmakeWorkdir(made, inUse('/the/upper'))
   t.ok(existsSync(join(path, 'work')))
   t.end()
 })
@@ -37,7 +51,7 @@ t.test('a work directory that another mount locked first stays, whoever made it'
 t.test('a work directory goes when the upper was in use and nothing lies in it', (t) => {
   const path = pathFor(t)
   const made = makeWorkdir(path)
-  unmakeWorkdir(made, new UnionfsError('MOUNT', 'in use', { errno: 'EBUSY', syscall: '' }))
+  unmakeWorkdir(made, inUse('/the/upper'))
   t.notOk(existsSync(path))
   t.end()
 })
