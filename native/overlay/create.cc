@@ -150,10 +150,11 @@ void keepOpen(OverlayState& state, NodeId node, FdRef file) noexcept {
 }
 
 // A new regular file stays open: who makes one mostly writes to it next, and changes its owner, mode and times.
-Result<Entry> createOpen(OverlayState& state, const Caller& caller, NodeId parent, Name name, const NewNode& node, mode_t real) {
+Result<Entry> createOpen(OverlayState& state, const Caller& caller, NodeId parent, Name name, const NewNode& node) {
   FdRef file;
   const auto create = [&](At at) -> Status {
     file = nullptr;  // of a try that failed later: what it made takes space while it is open
+    const mode_t real = state.overrides().realMode(node.mode);
     auto opened = sys::createExclusive(at, O_RDWR, real & 07777U);
     if (opened.failsWith(EMFILE) || opened.failsWith(ENFILE)) return sys::mknod(at, real, 0);
     TRY(opened);
@@ -170,9 +171,9 @@ Result<Entry> createOpen(OverlayState& state, const Caller& caller, NodeId paren
 Result<Entry> Overlay::mknod(const Caller& caller, NodeId parent, Name name, NewNode node) {
   // A user's 0:0 device would be a deletion. Linux: fs/overlayfs/dir.c:ovl_mknod().
   if (S_ISCHR(node.mode) && node.rdev == makedev(0, 0)) return Errno(EPERM);
-  const mode_t real = state_->overrides().realMode(node.mode);
-  if (S_ISREG(node.mode)) return createOpen(*state_, caller, parent, name, node, real);
-  return createNode(*state_, caller, parent, name, node, [&](At at) { return sys::mknod(at, real, node.rdev); });
+  if (S_ISREG(node.mode)) return createOpen(*state_, caller, parent, name, node);
+  return createNode(*state_, caller, parent, name, node,
+                    [&](At at) { return sys::mknod(at, state_->overrides().realMode(node.mode), node.rdev); });
 }
 
 Result<Entry> Overlay::mkdir(const Caller& caller, NodeId parent, Name name, mode_t mode) {

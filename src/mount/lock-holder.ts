@@ -6,7 +6,7 @@ import { errnoOf, UnionfsError } from '../errors.js'
 import { shellWord } from '../words.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { nameOf } from './process.js'
-import { listMounts, placeOf, type MountRecord } from './registry.js'
+import { isInItsPlace, listMounts, placeOf, type MountRecord } from './registry.js'
 import { isBusyLayer } from './workdir.js'
 
 export interface FlockEntry {
@@ -59,7 +59,9 @@ export async function whenFree<T>(stack: StackDefinition, attempt: () => Promise
 // One who was leaving and is a stranger now is on its last step: what was granted stays granted.
 function patienceWith(holder: Holder | undefined, granted: number): number {
   if (holder?.record === undefined) return Math.max(granted, patienceWithStrangers)
-  return placeOf(holder.record) === 'detached' ? patienceMilliseconds : 0
+  const place = placeOf(holder.record)
+  const isGone = place === 'detached' || (place === 'here' && !isInItsPlace(holder.record))
+  return isGone ? patienceMilliseconds : 0
 }
 
 async function holderOf(stack: StackDefinition): Promise<Holder | undefined> {

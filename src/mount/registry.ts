@@ -156,6 +156,11 @@ export function placeOf(record: MountRecord, table: readonly MountEntry[] = read
   }
 }
 
+// Whether it is mounted where it was made. Its device number alone may be another mount's by now.
+export function isInItsPlace(record: MountRecord, table: readonly MountEntry[] = readMountTable()): boolean {
+  return table.some((entry) => isMountOf(record, entry) && entry.mountpoint === record.mountpoint)
+}
+
 function isMountOf(record: MountRecord, entry: MountEntry): boolean {
   return entry.device === record.device && mayBeOurs(entry.type)
 }
@@ -166,9 +171,8 @@ function inOrder(a: MountRecord, b: MountRecord): number {
 
 // Of one whose daemon is gone.
 function isStillMounted(record: MountRecord): boolean {
-  const isItsMount = (entry: MountEntry): boolean => isMountOf(record, entry) && entry.mountpoint === record.mountpoint
-  if (readMountTable().some(isItsMount)) return true
-  return otherMountNamespaces().some((view) => view.namespace === record.mountNamespace && view.table.some(isItsMount))
+  if (isInItsPlace(record)) return true
+  return otherMountNamespaces().some((view) => view.namespace === record.mountNamespace && isInItsPlace(record, view.table))
 }
 
 // From another pid namespace a pid says nothing, so the socket decides.
