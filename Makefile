@@ -75,10 +75,12 @@ fuzz: node_modules/.package-lock.json
 
 # A name in a directory of all is taken, and taken away, only where nobody has it or it is ours already.
 OURS = $(PREFIX)/lib/unionfs/* | ../lib/unionfs/*
-NAMES := $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs $(if $(STAND_IN),$(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)
+COMMAND := $(DESTDIR)$(PREFIX)/bin/unionfs
+HELPER := $(DESTDIR)$(SBINDIR)/mount.unionfs
+STAND_IN_NAME := $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs
 
 install: build
-	@for name in $(NAMES); do \
+	@for name in $(COMMAND) $(HELPER) $(if $(STAND_IN),$(STAND_IN_NAME)); do \
 	  case "$$(readlink "$$name")" in $(OURS)) continue;; esac; \
 	  if [ -e "$$name" ] || [ -L "$$name" ]; then \
 	    echo "make install: $$name is there and not ours (dpkg -S tells whose); remove it, or choose another PREFIX or SBINDIR" >&2; exit 1; \
@@ -89,13 +91,13 @@ install: build
 	install -m 644 package.json LICENSE $(LIBDIR)
 	cp -R dist/bin dist/native dist/src $(LIBDIR)/dist
 	npm ls --omit=dev --all --parseable | sed -n 's|^$(CURDIR)/||p' | tar -cf - -T - | tar -xf - -C $(LIBDIR)
-	ln -sfn ../lib/unionfs/dist/bin/unionfs $(DESTDIR)$(PREFIX)/bin/unionfs
+	ln -sfn ../lib/unionfs/dist/bin/unionfs $(COMMAND)
 	install -d $(DESTDIR)$(SBINDIR)
-	ln -sfn $(PREFIX)/lib/unionfs/dist/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs
-	$(if $(STAND_IN),ln -sfn ../lib/unionfs/dist/bin/unionfs $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs)
+	ln -sfn $(PREFIX)/lib/unionfs/dist/bin/unionfs $(HELPER)
+	$(if $(STAND_IN),ln -sfn ../lib/unionfs/dist/bin/unionfs $(STAND_IN_NAME))
 
 uninstall:
-	@for name in $(DESTDIR)$(PREFIX)/bin/unionfs $(DESTDIR)$(SBINDIR)/mount.unionfs $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs; do \
+	@for name in $(COMMAND) $(HELPER) $(STAND_IN_NAME); do \
 	  case "$$(readlink "$$name")" in $(OURS)) rm -f "$$name";; esac; \
 	done
 	rm -rf $(LIBDIR)

@@ -143,7 +143,7 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
 // Without memory for it the file is opened when it is needed.
 void keepOpen(OverlayState& state, NodeId node, FdRef file) noexcept {
   try {
-    state.dataFds.put({node, 0}, {std::move(file), true, false, true});
+    state.dataFds.put({node, 0}, {.fd = std::move(file), .writable = true, .ofUpper = true});
   } catch (const std::bad_alloc&) {
     state.dataFds.drop({node, 0});
   }

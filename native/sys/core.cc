@@ -14,7 +14,7 @@
 
 #include "sys/creds.h"
 #include "sys/fd.h"
-#include "sys/proc_stat.h"
+#include "sys/proc_fields.h"
 
 namespace unionfs::sys {
 namespace {
@@ -82,14 +82,9 @@ unsigned usableCores() {
 
 std::optional<unsigned> runnableThreads() {
   std::array<char, 128> text{};
-  auto load = readShort("/proc/loadavg", text);
-  constexpr int kFieldsBefore = 3;
-  for (int field = 0; load && field < kFieldsBefore; ++field) {
-    const size_t space = load->find(' ');
-    if (space == std::string_view::npos) return std::nullopt;
-    load->remove_prefix(space + 1);
-  }
-  return load ? numberAt(*load) : std::nullopt;
+  const auto load = readShort("/proc/loadavg", text);
+  constexpr size_t kFieldsBefore = 3;
+  return load ? numberAt(wordBehind(*load, kFieldsBefore)) : std::nullopt;
 }
 
 pid_t currentThread() { return static_cast<pid_t>(::syscall(SYS_gettid)); }

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "sys/proc_stat.h"
+#include "sys/proc_fields.h"
 #include "sys/text_file.h"
 
 namespace unionfs::sys {

@@ -7,7 +7,6 @@ import { shellWord } from '../words.js'
 import type { StackDefinition } from '../stack/stack.js'
 import { nameOf } from './process.js'
 import { isInItsPlace, listMounts, placeOf, type MountRecord } from './registry.js'
-import { isBusyLayer } from './workdir.js'
 
 export interface FlockEntry {
   readonly pid: number
@@ -56,12 +55,15 @@ export async function whenFree<T>(stack: StackDefinition, attempt: () => Promise
   }
 }
 
+// The engine fails with EBUSY, and no system call named, when upper or work directory are locked.
+function isBusyLayer(error: unknown): error is UnionfsError {
+  return error instanceof UnionfsError && error.errno === 'EBUSY' && error.syscall === ''
+}
+
 // One who was leaving and is a stranger now is on its last step: what was granted stays granted.
 function patienceWith(holder: Holder | undefined, granted: number): number {
   if (holder?.record === undefined) return Math.max(granted, patienceWithStrangers)
-  const place = placeOf(holder.record)
-  const isGone = place === 'detached' || (place === 'here' && !isInItsPlace(holder.record))
-  return isGone ? patienceMilliseconds : 0
+  return placeOf(holder.record) === 'elsewhere' || isInItsPlace(holder.record) ? 0 : patienceMilliseconds
 }
 
 async function holderOf(stack: StackDefinition): Promise<Holder | undefined> {

@@ -39,8 +39,3 @@ export function unmakeWorkdir(made: string | undefined, error: unknown): void {
     }
   }
 }
-
-// The engine fails with EBUSY, and no system call named, when upper or work directory are locked.
-export function isBusyLayer(error: unknown): error is UnionfsError {
-  return error instanceof UnionfsError && error.errno === 'EBUSY' && error.syscall === ''
-}

@@ -24,6 +24,20 @@ function recordOf(mountpoint: string): string {
   return records.find((path) => readFileSync(path, 'utf8').includes(`"${mountpoint}"`)) ?? ''
 }
 
+// A failing test leaves no daemon that is stopped for ever.
+function stop(t: Test, pid: number): void {
+  process.kill(pid, 'SIGSTOP')
+  t.teardown(() => {
+    if (isRunning(pid)) process.kill(pid, 'SIGCONT')
+  })
+}
+
+// The exit status, once the command returns.
+function mountAgain(stack: Stack): Promise<number | null> {
+  const again = spawn(command, ['mount', stack.lowers, stack.upper, stack.mnt], { stdio: 'ignore' })
+  return new Promise((resolve) => again.on('close', resolve))
+}
+
 const ways: readonly [name: string, program: string, args: readonly string[]][] = [
   ['umount(8)', 'umount', []],
   ['a lazy umount(8)', 'umount', ['-l']],
@@ -165,7 +179,7 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
   t.test(`${by}: a hanging mount (its daemon stopped) does not hang status or a lazy umount`, { skip }, async (t) => {
     const stack = makeStack(t)
     const pid = mount(t, stack)
-    process.kill(pid, 'SIGSTOP')
+    stop(t, pid)
     const status = unionfs(['status', stack.mnt])
     t.equal(status.status, 1)
     t.match(status.stdout, /does not answer/)
@@ -180,10 +194,9 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
     const began = Date.now()
     t.equal(unionfs(['mount', stack.lowers, stack.upper, join(stack.dir, 'a')]).status, 1)
     t.ok(Date.now() - began < 1500, `refused after ${Date.now() - began} ms`)
-    process.kill(pid, 'SIGSTOP')
+    stop(t, pid)
     t.equal(run('umount', ['-l', stack.mnt]).status, 0)
-    const again = spawn(command, ['mount', stack.lowers, stack.upper, stack.mnt], { stdio: 'ignore' })
-    const ended = new Promise<number | null>((resolve) => again.on('close', resolve))
+    const ended = mountAgain(stack)
     await sleep(700)
     t.notOk(isMounted(stack.mnt), 'it waits')
     process.kill(pid, 'SIGCONT')
@@ -196,13 +209,9 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
   t.test(`${by}: mounting again waits for a daemon that has left the list of live mounts and still holds its upper`, { skip }, async (t) => {
     const stack = makeStack(t)
     const pid = mount(t, stack)
-    process.kill(pid, 'SIGSTOP')
-    t.teardown(() => {
-      if (isRunning(pid)) process.kill(pid, 'SIGCONT')
-    })
+    stop(t, pid)
     t.equal(run('umount', ['-l', stack.mnt]).status, 0)
-    const again = spawn(command, ['mount', stack.lowers, stack.upper, stack.mnt], { stdio: 'ignore' })
-    const ended = new Promise<number | null>((resolve) => again.on('close', resolve))
+    const ended = mountAgain(stack)
     await sleep(700)
     rmSync(recordOf(stack.mnt))
     await sleep(100)
@@ -216,10 +225,7 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
     const stack = makeStack(t)
     const pid = mount(t, stack)
     writeFileSync(join(stack.mnt, 'dirty'), Buffer.alloc(1 << 20))
-    process.kill(pid, 'SIGSTOP')
-    t.teardown(() => {
-      if (isRunning(pid)) process.kill(pid, 'SIGCONT')
-    })
+    stop(t, pid)
     const begun = Date.now()
     const result = unionfs(['umount', '--lazy', stack.mnt])
     t.ok(Date.now() - begun < 8_000, `took ${Date.now() - begun} ms`)
@@ -234,7 +240,7 @@ for (const [by, mount] of [['node', mountStack], ['no node', mountPlainly]] as c
   t.test(`${by}: a plain umount of a stopped daemon is refused at once with what to do`, { skip }, async (t) => {
     const stack = makeStack(t)
     const pid = mount(t, stack)
-    process.kill(pid, 'SIGSTOP')
+    stop(t, pid)
     const result = unionfs(['umount', stack.mnt])
     process.kill(pid, 'SIGCONT')
     t.strictSame(result, { status: 1, stdout: '', stderr: `unionfs: ${stack.mnt} cannot be unmounted: its daemon (pid ${pid}) is stopped (SIGSTOP) and answers nothing; let it go on (kill -CONT ${pid}), or take the mount out of the tree with --lazy\n` })

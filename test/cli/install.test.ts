@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { run, scratch, type Ran } from './support.js'
 
 const checkout = fileURLToPath(new URL('../../..', import.meta.url))
@@ -16,14 +16,6 @@ function make(target: string, dir: string): Ran {
 // Of a link, whether it is there, wherever it leads.
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
-}
-
-function foreignFile(t: Test): { readonly dir: string; readonly file: string } {
-  const dir = scratch(t)
-  const file = join(dir, 'sbin/mount.unionfs')
-  mkdirSync(join(dir, 'sbin'))
-  writeFileSync(file, 'of another package')
-  return { dir, file }
 }
 
 t.test('what is installed runs, can be installed again, and is taken away again', (t) => {
@@ -40,7 +32,10 @@ t.test('what is installed runs, can be installed again, and is taken away again'
 })
 
 t.test('a name that another package has is left to it, and nothing is installed', (t) => {
-  const { dir, file } = foreignFile(t)
+  const dir = scratch(t)
+  const file = join(dir, 'sbin/mount.unionfs')
+  mkdirSync(join(dir, 'sbin'))
+  writeFileSync(file, 'of another package')
   const made = make('install', dir)
   t.not(made.status, 0)
   t.match(made.stderr, `${file} is there and not ours (dpkg -S tells whose); remove it, or choose another PREFIX or SBINDIR`)

@@ -61,7 +61,7 @@ for (const [bytes, shown] of noText) {
     for (const words of ['mount "$x" /tmp', 'mount -f /tmp "$x"', 'seal "$x"', 'status "$x"', 'mount /tmp/a /tmp --log "$x"']) {
       const result = run('sh', ['-c', `x=$(printf '${bytes}'); exec "$0" ${words}`, command])
       t.equal(result.status, 2, words)
-      t.match(result.stderr, /; .+rename it.+\n$/)
+      t.match(result.stderr, /^unionfs: .+ is not UTF-8; .+rename it.+\n$/)
       t.ok(result.stderr.startsWith(`unionfs: ${shown} is not UTF-8;`), result.stderr)
       t.equal(result.stdout, '')
     }
