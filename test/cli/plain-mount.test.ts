@@ -4,9 +4,16 @@ import { mkdirSync, readFileSync, readdirSync, readlinkSync, symlinkSync, writeF
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { command, daemonsOf, eventually, isMounted, isRoot, makeStack, mountPlainly, mountsBelow, pidOf, programOf, run, unionfs, type Ran, type Stack } from './support.js'
+import { asUser, command, daemonsOf, eventually, isMounted, isRoot, makeStack, mountPlainly, mountsBelow, pidOf, programOf, run, unionfs, type Ran, type Stack } from './support.js'
 
 const skip = isRoot ? false : 'mounting needs root'
+
+const ordinary = 4242 // a user without a name
+
+// The script of an ordinary user who is root in a user namespace; $1 is the command, $2 the stack.
+function asRootOfTheirOwn(stack: Stack, script: string, env: NodeJS.ProcessEnv): Ran {
+  return run('unshare', [...asUser(ordinary, 'exec unshare -Urm sh -c "$@"'), script, 'sh', command, stack.dir], { env })
+}
 
 // A named index is node's business.
 function byNode(stack: Stack): NodeJS.ProcessEnv {
@@ -154,12 +161,11 @@ t.test('where the usual index holds seals, node serves, and the index is used', 
   const env: NodeJS.ProcessEnv = { ...process.env, HOME: stack.dir, XDG_RUNTIME_DIR: stack.dir }
   delete env['UNIONFS_INDEX']
   delete env['XDG_CACHE_HOME']
-  const asUser = (script: string): Ran => run('setpriv', ['--reuid', '4242', '--regid', '4242', '--clear-groups', 'unshare', '-Urm', 'sh', '-c', script, 'sh', command, stack.dir], { env })
-  run('chown', ['-R', '4242:4242', stack.dir])
+  run('chown', ['-R', `${ordinary}:${ordinary}`, stack.dir])
   const mount = 'out=$("$1" -o lowerdir=$2/a:$2/b $2/mnt 2>&1) || { echo "$out"; exit 1; }; "$1" status $2/mnt'
-  const before = asUser(mount)
+  const before = asRootOfTheirOwn(stack, mount, env)
   t.match(before.stdout, /index +none/, before.stderr)
-  const sealed = asUser(`"$1" seal $2/a >/dev/null && ${mount}`)
+  const sealed = asRootOfTheirOwn(stack, `"$1" seal $2/a >/dev/null && ${mount}`, env)
   t.match(sealed.stdout, new RegExp(`index +${stack.dir}/.cache/unionfs/index, `), sealed.stderr)
   t.end()
 })
@@ -233,13 +239,14 @@ t.test('".." in a path means the same to both, and a mount is listed wherever it
   t.equal(unionfs(['-o', `lowerdir=${stack.dir}/link/../a:${stack.dir}/b`, stack.mnt]).status, 0)
   t.equal(readFileSync(join(stack.mnt, 'both'), 'utf8'), 'top\n')
   t.equal(unionfs(['umount', stack.mnt]).status, 0)
-  run('chown', ['-R', '4242:4242', stack.dir])
+  run('chown', ['-R', `${ordinary}:${ordinary}`, stack.dir])
   const long = join(stack.dir, 'x'.repeat(80))
   mkdirSync(long, { mode: 0o777 })
+  const cycle = '"$1" -o lowerdir=$2/a $2/mnt && readlink /proc/$("$1" status --json $2/mnt | grep -o \'"pid": *[0-9]*\' | grep -o "[0-9]*$")/exe && "$1" umount $2/mnt'
   for (const runtime of [`${stack.dir}/`, `${stack.dir}//.`, long]) {
     const env = { ...process.env, XDG_RUNTIME_DIR: runtime, HOME: stack.dir }
-    run('chown', ['4242', long])
-    const ran = run('setpriv', ['--reuid', '4242', '--regid', '4242', '--clear-groups', 'unshare', '-Urm', 'sh', '-c', '"$1" -o lowerdir=$2/a $2/mnt && readlink /proc/$("$1" status --json $2/mnt | grep -o \'"pid": *[0-9]*\' | grep -o "[0-9]*$")/exe && "$1" umount $2/mnt', 'sh', command, stack.dir], { env })
+    run('chown', [String(ordinary), long])
+    const ran = asRootOfTheirOwn(stack, cycle, env)
     t.strictSame(ran, { status: 0, stdout: `${command}\n`, stderr: '' }, runtime)
   }
   t.end()

@@ -25,6 +25,18 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
+// What `unshare` runs `script` with, as the user, in a mount namespace whose /dev/fuse everybody may open unless `deviceMode` says
+// otherwise (udev makes it 0666, and a machine without udev 0600). Everything it mounts is gone when it ends. What comes
+// after these is $1 and so on in the script.
+export function asUser(uid: number, script: string, deviceMode = '666'): string[] {
+  const outer = `set -e
+    mount -t tmpfs none /mnt
+    mknod /mnt/fuse c 10 229; chmod ${deviceMode} /mnt/fuse
+    mount --bind /mnt/fuse /dev/fuse
+    exec setpriv --reuid ${uid} --regid ${uid} --clear-groups sh -c "$0" sh "$@"`
+  return ['-m', 'sh', '-c', outer, script]
+}
+
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Ran {
   const result: SpawnSyncReturns<string> = spawnSync(program, args, { encoding: 'utf8', timeout, killSignal: 'SIGKILL', ...options })
   if (result.error !== undefined) throw result.error

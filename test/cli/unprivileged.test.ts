@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { command, isRoot, makeStack, run, type Stack } from './support.js'
+import { asUser, command, isRoot, makeStack, run, type Stack } from './support.js'
 
 const uid = 1 // "daemon" on Debian: fusermount3 wants a user that has a name
 const skip = isRoot ? false : 'needs root to become another user'
@@ -15,19 +15,7 @@ function ownedStack(t: Parameters<typeof makeStack>[0]): Stack {
   return stack
 }
 
-// In a mount namespace of its own, with a /dev/fuse that everybody may open unless `deviceMode` says otherwise, `script` runs as the user. Everything it
-// mounts is gone when it ends.
-const asUser = (script: string, deviceMode = '666'): string[] => [
-  '-m',
-  'sh',
-  '-c',
-  `set -e
-   mount -t tmpfs none /mnt
-   mknod /mnt/fuse c 10 229; chmod ${deviceMode} /mnt/fuse
-   mount --bind /mnt/fuse /dev/fuse
-   exec setpriv --reuid ${uid} --regid ${uid} --clear-groups env -u XDG_RUNTIME_DIR sh -c '${script}' sh "$@"`,
-  'sh',
-]
+const unprivileged = (script: string, deviceMode?: string): string[] => asUser(uid, `unset XDG_RUNTIME_DIR; ${script}`, deviceMode)
 
 const cycle = `
   set -e
@@ -43,7 +31,7 @@ const cycle = `
 
 t.test('an ordinary user mounts through fusermount3', { skip }, (t) => {
   const stack = ownedStack(t)
-  const result = run('unshare', [...asUser(cycle), command, stack.lowers, stack.upper, stack.mnt])
+  const result = run('unshare', [...unprivileged(cycle), command, stack.lowers, stack.upper, stack.mnt])
   t.equal(result.status, 0, result.stderr)
   t.match(result.stdout, /^top\n/)
   t.match(result.stdout, /fuse\.unionfs .*nosuid,nodev/)
@@ -173,14 +161,14 @@ t.test('SIGTERM ends the mount of an ordinary user', { skip }, (t) => {
     ! grep " $4 " /proc/mounts
     ! kill -0 $pid 2>/dev/null
   `
-  const result = run('unshare', [...asUser(script), command, stack.lowers, stack.upper, stack.mnt])
+  const result = run('unshare', [...unprivileged(script), command, stack.lowers, stack.upper, stack.mnt])
   t.equal(result.status, 0, result.stderr + result.stdout)
   t.end()
 })
 
 t.test('a mount inside a lower is refused where no private clone can be taken', { skip }, (t) => {
   const stack = ownedStack(t)
-  const result = run('unshare', [...asUser('mkdir "$2/inner"; "$1" mount "$2" "$3" "$2/inner"'), command, join(stack.dir, 'a'), stack.upper])
+  const result = run('unshare', [...unprivileged('mkdir "$2/inner"; "$1" mount "$2" "$3" "$2/inner"'), command, join(stack.dir, 'a'), stack.upper])
   t.equal(result.status, 1)
   t.match(result.stderr, /mount point .* lies inside lower .*walking that layer would walk into this mount/)
   t.end()
@@ -193,7 +181,7 @@ t.test('another user cannot reach the control socket, and umount says why', { sk
     stat -c %a:%u /tmp/unionfs-${uid}
     "$1" umount "$4"
   `
-  const result = run('unshare', [...asUser(script), command, stack.lowers, stack.upper, stack.mnt])
+  const result = run('unshare', [...unprivileged(script), command, stack.lowers, stack.upper, stack.mnt])
   t.equal(result.status, 0, result.stderr)
   t.match(result.stdout, new RegExp(`700:${uid}`))
   t.end()
@@ -202,11 +190,11 @@ t.test('another user cannot reach the control socket, and umount says why', { sk
 t.test('a /dev/fuse that is closed to the user is named with its mode and the remedy', { skip }, (t) => {
   const stack = ownedStack(t)
   const says = /\/dev\/fuse +cannot be opened \(EACCES\): its mode is 0600, its owner 0:0.*chmod 0666 \/dev\/fuse.*udev rule/
-  const mounted = run('unshare', [...asUser('"$1" mount "$2" "$3" "$4"', '600'), command, stack.lowers, stack.upper, stack.mnt])
+  const mounted = run('unshare', [...unprivileged('"$1" mount "$2" "$3" "$4"', '600'), command, stack.lowers, stack.upper, stack.mnt])
   t.equal(mounted.status, 1)
   t.match(mounted.stderr, says)
   t.equal(mounted.stderr.trimEnd().split('\n').length, 1)
-  const doctor = run('unshare', [...asUser('"$1" doctor', '600'), command])
+  const doctor = run('unshare', [...unprivileged('"$1" doctor', '600'), command])
   t.equal(doctor.status, 1)
   t.match(doctor.stdout, says)
   t.end()
@@ -215,7 +203,7 @@ t.test('a /dev/fuse that is closed to the user is named with its mode and the re
 t.test('--dev, --suid and --allow-other are refused with the reason where an ordinary user cannot have them', { skip }, (t) => {
   const stack = ownedStack(t)
   const tried = (option: string): string => {
-    const result = run('unshare', [...asUser(`"$1" mount "$2" "$3" "$4" ${option}`), command, stack.lowers, stack.upper, stack.mnt])
+    const result = run('unshare', [...unprivileged(`"$1" mount "$2" "$3" "$4" ${option}`), command, stack.lowers, stack.upper, stack.mnt])
     t.equal(result.status, 1)
     return result.stderr
   }
@@ -226,7 +214,7 @@ t.test('--dev, --suid and --allow-other are refused with the reason where an ord
 })
 
 t.test('doctor negotiates the protocol for an ordinary user too, and tells how he can mount', { skip }, (t) => {
-  const { stdout, status } = run('unshare', [...asUser('"$1" doctor'), command])
+  const { stdout, status } = run('unshare', [...unprivileged('"$1" doctor'), command])
   t.equal(status, 0, stdout)
   t.match(stdout, /FUSE protocol +7\.\d+/)
   t.match(stdout, /privilege +none: you mount through fusermount3, on directories you own, or inside `unshare -Urm`/)
@@ -242,7 +230,7 @@ t.test('the mount of an ordinary user whose daemon died is shown as dead and can
     "$1" umount "$4" || exit 8
     ! grep " $4 " /proc/mounts
   `
-  const result = run('unshare', [...asUser(script), command, stack.lowers, stack.upper, stack.mnt])
+  const result = run('unshare', [...unprivileged(script), command, stack.lowers, stack.upper, stack.mnt])
   t.equal(result.status, 0, result.stderr)
   t.match(result.stdout, /DEAD: its daemon \(pid \d+\) has died/)
   t.end()
