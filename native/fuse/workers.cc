@@ -287,8 +287,14 @@ bool Workers::adapt(Worker& worker, nanoseconds waited) {
 }
 
 void Workers::handOver(Worker& worker) {
-  if (!worker.reading.exchange(false)) return;
+  if (!worker.reading.load()) return;
   const std::lock_guard lock(mu_);
+  handOverLocked(worker);
+}
+
+// The worker sees that its place is gone no sooner than the counts do: it would follow, or leave, as one that still reads.
+void Workers::handOverLocked(Worker& worker) {
+  if (!worker.reading.exchange(false)) return;
   --readers_;
   worker.heldUp = true;
   ++heldUp_;
@@ -329,7 +335,7 @@ Workers::Served Workers::look(std::array<uint64_t, kThreadLimit>& seen) {
 
 void Workers::arrange(Manner manner) {
   for (Worker& worker : workers_) {
-    std::unique_lock lock(mu_);
+    const std::lock_guard lock(mu_);
     // A thread that runs has this number until it has left.
     if (worker.life != Life::running || worker.tid == 0) continue;
     const bool should = manner == Manner::giveWay && worker.reading.load();
@@ -339,8 +345,7 @@ void Workers::arrange(Manner manner) {
       if (sys::giveWay(worker.tid, should)) worker.givesWay = should;
     } else if (manner == Manner::compete) {
       worker.spent = true;
-      lock.unlock();
-      handOver(worker);
+      handOverLocked(worker);
     }
   }
 }

@@ -104,6 +104,7 @@ class Workers {
   bool adapt(Worker& worker, std::chrono::nanoseconds waited);
   // Gives the worker's place to another thread, if it still has it.
   void handOver(Worker& worker);
+  void handOverLocked(Worker& worker);
   void fillPlacesLocked();
   bool spawnLocked();
   bool prepare(Worker& worker);
