@@ -3,6 +3,8 @@
 
 #include <linux/capability.h>
 
+#include <thread>
+
 #include "base/log.h"
 #include "fuse/mount.h"
 #include "fuse/server.h"
@@ -58,6 +60,9 @@ std::unique_ptr<Session> Session::mount(std::shared_ptr<Overlay> overlay, const 
   Channel channel;
   state->place = MountPoint::mount(options, channel, error);
   if (!state->place) return nullptr;
+  // On one core nothing would be gained by it.
+  const Status ahead = std::thread::hardware_concurrency() > 1 ? overlay->readAhead() : success();
+  if (!ahead) log::write(log::Level::warn, "no directory is read ahead", {{"errno", ahead.error().value()}});
   auto server = Server::create(std::move(overlay), std::move(channel), serverOptions(options), error.detail);
   if (!server) {
     error.error = server.error();

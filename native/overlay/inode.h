@@ -20,6 +20,7 @@
 #include "overlay/known_records.h"
 #include "overlay/types.h"
 #include "sys/fd.h"
+#include "sys/stat.h"
 
 namespace unionfs {
 
@@ -80,6 +81,13 @@ struct Link {
   LinkState state = LinkState::lower;
 };
 
+// Attributes of a lower's file, read before they were asked for (walk_ahead.h).
+struct StatAhead {
+  uint64_t cookie = 0;  // of its name in the index
+  LayerIndex layer = 0;
+  sys::Stat stat;
+};
+
 struct DirState {
   std::shared_mutex mu;
 
@@ -89,6 +97,7 @@ struct DirState {
   std::vector<LayerIndex> xattrWhiteoutIn;  // of them, those whose files may be xattr whiteouts
   std::unique_ptr<DirIndex> index;          // null until it pays to read the directory
   bool indexFromBirth = false;              // it began empty, with the directory
+  std::vector<StatAhead> ahead;             // by cookie; of files the index finds in that layer, and only while it does
   KnownRecords known;                       // begun before anybody sees the directory; its slots guard themselves
   size_t indexBytes = 0;                    // what the budget knows the index to weigh
   std::atomic<uint32_t> probed{0};          // what lookups without an index have cost (listing.cc)

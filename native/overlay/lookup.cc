@@ -230,6 +230,15 @@ std::optional<Resolution> knownDirectory(OverlayState& state, Inode& dir, const 
   return found;
 }
 
+// What was read ahead of an entry's file. Another layer, or a number that another file has: it was changed meanwhile.
+std::optional<sys::Stat> statAhead(const Inode& dir, const IndexEntry& entry) {
+  const auto& ahead = dir.dir->ahead;
+  const auto found = std::ranges::lower_bound(ahead, entry.cookie, {}, &StatAhead::cookie);
+  if (found == ahead.end() || found->cookie != entry.cookie || found->layer != entry.top || found->stat.ino != entry.ino)
+    return std::nullopt;
+  return found->stat;
+}
+
 // The same from the index: only layers known to have the name are asked.
 Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& name) {
   NameView view;
@@ -245,11 +254,10 @@ Result<NameView> viewFromIndex(OverlayState& state, Inode& dir, const CName& nam
     return view;
   }
   auto stat = recordedStat(state, dir, entry->top, name);
+  if (!stat) stat = statAhead(dir, *entry);
   if (!stat) {
-    TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry->top));
-    const auto asked = state.stack->layer(entry->top).overrides().stat({fd->get(), name.c_str()});
+    const auto asked = statOfEntry(state, dir, *entry, name);
     if (!asked.ok()) return meansAbsent(asked.error()) ? Result<NameView>(NameView{}) : asked.error();
-    TRY(checkHasData(state, dir, entry->top, *asked, fd->get(), name));
     stat = *asked;
   }
   Resolution found;
@@ -276,6 +284,13 @@ Result<NameView> viewName(OverlayState& state, Inode& dir, const CName& name) {
     return viewFromIndex(state, dir, name);
   }
   return probe(state, dir, name, dir.dir->layers);
+}
+
+Result<sys::Stat> statOfEntry(OverlayState& state, Inode& dir, const IndexEntry& entry, const CName& name) {
+  TRY_ASSIGN(const FdRef fd, dirFd(state, dir, entry.top));
+  TRY_ASSIGN(const sys::Stat stat, state.stack->layer(entry.top).overrides().stat({fd->get(), name.c_str()}));
+  TRY(checkHasData(state, dir, entry.top, stat, fd->get(), name));
+  return stat;
 }
 
 Result<bool> lowersShow(OverlayState& state, Inode& dir, const CName& name) {

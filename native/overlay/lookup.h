@@ -33,8 +33,11 @@ struct NameView {
   UpperName upper = UpperName::absent;
 };
 
-// Precondition of the three: dir.dir->mu held, shared or exclusive; renameMu held.
+// Precondition of the four: dir.dir->mu held, shared or exclusive; renameMu held.
 Result<NameView> viewName(OverlayState& state, Inode& dir, const CName& name);
+// The file, no directory, that an entry of the directory's index stands for, as its layer shows it. EPERM: its data lies in another
+// layer. Any error of stat.
+Result<sys::Stat> statOfEntry(OverlayState& state, Inode& dir, const IndexEntry& entry, const CName& name);
 // Whether a lower would show `name` if the upper said nothing: then removing it takes a whiteout.
 Result<bool> lowersShow(OverlayState& state, Inode& dir, const CName& name);
 // The topmost lower's file of that name, for origins.

@@ -67,6 +67,8 @@ Result<std::unique_ptr<Overlay>> Overlay::open(std::shared_ptr<LayerStack> stack
 
 void Overlay::prepare() const { prepareDeepDirectories(*state_); }
 
+Status Overlay::readAhead() { return state_->ahead.start(); }
+
 void Overlay::leaveTimesToKernel() { state_->kernelKeepsTimes = true; }
 
 std::vector<NodeId> Overlay::takeStaleAttributes() { return state_->takeStale(); }

@@ -18,7 +18,7 @@
 // copyMu comes first because a copy is staged with no other lock held and published under its parent's: file data is
 // copied under copyMu alone, and one big copy-up stops nobody but those who wait for that very file.
 //
-// Files: lookup.cc listing.cc readdir.cc recall.cc | create.cc remove.cc rename.cc names.cc hardlink.cc | copy_up.cc
+// Files: lookup.cc listing.cc readdir.cc walk_ahead.cc recall.cc | create.cc remove.cc rename.cc names.cc hardlink.cc | copy_up.cc
 // metadata.cc | attr.cc xattr.cc file.cc | ino.cc ids.cc locate.cc
 #pragma once
 
@@ -133,6 +133,10 @@ class Overlay {
   // All records of the layers are in the store: what takes long to merge is merged now. Takes up to some tenths of a
   // second; any thread, beside serving.
   void prepare() const;
+
+  // From now on directories are read ahead of clients that walk the tree, by a thread of the engine's own. Before the first
+  // request. EAGAIN: there can be no thread, and nothing is read ahead.
+  Status readAhead();
 
   // The kernel's write-back cache owns the times of regular files and says when they change: what the engine does to
   // their data must not move them. Told once, before the first request.

@@ -66,7 +66,9 @@ Status Overlay::readdirPlus(NodeId node, uint64_t cookie, const DirPlusSink& sin
   TRY_ASSIGN(const InodeRef dir, state.findDir(node));
   if (dir->dir->removed) return success();
   if (!emitDots(*dir, cookie, [&sink](const DirEntry& entry) { return sink(entry, nullptr); })) return success();
-  return withIndex(state, *dir, [&](const DirIndex& index) -> Status {
+  if (cookie == 0) state.ahead.listingBegins(*dir);
+  bool complete = false;
+  TRY(withIndex(state, *dir, [&](const DirIndex& index) -> Status {
     for (const IndexEntry* at = index.after(std::max(cookie, kDotDotCookie)); at != nullptr; at = index.after(at->cookie)) {
       if (!at->visible()) continue;
       TRY_ASSIGN(const CName name, CName::of(index.nameOf(*at)));
@@ -75,16 +77,19 @@ Status Overlay::readdirPlus(NodeId node, uint64_t cookie, const DirPlusSink& sin
       auto looked = view.ok() ? entryFor(state, *dir, name, std::move(*view->found)) : Result<Entry>(view.error());
       if (!looked.ok()) {
         // A name that cannot be looked up is still a name.
-        if (!sink({name.view(), composeIno(state, at->top, at->ino), at->cookie, at->type}, nullptr)) break;
+        if (!sink({name.view(), composeIno(state, at->top, at->ino), at->cookie, at->type}, nullptr)) return success();
         continue;
       }
       const Entry& entry = *looked;
       if (sink({name.view(), entry.attr.ino, at->cookie, at->type}, &entry)) continue;
       state.table.forget(entry.node, 1);
-      break;
+      return success();
     }
+    complete = true;
     return success();
-  });
+  }));
+  if (complete) state.ahead.listingEnds(*dir);
+  return success();
 }
 
 }  // namespace unionfs

@@ -57,6 +57,7 @@ OverlayState::OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions op
 }
 
 OverlayState::~OverlayState() {
+  ahead.stop();
   if (options.isVolatile && options.marksVolatile && stack->writable() && sys::syncFs(stack->upper().root()).ok()) {
     const auto cleared = work().clearVolatile();
     if (!cleared.ok()) log::write(log::Level::warn, "the volatile mark stays in the work directory", {{"errno", cleared.error().value()}});

@@ -19,6 +19,7 @@
 #include "overlay/inode_table.h"
 #include "overlay/listing_budget.h"
 #include "overlay/overlay.h"
+#include "overlay/walk_ahead.h"
 
 namespace unionfs {
 
@@ -104,6 +105,7 @@ struct OverlayState {
 
   InodeTable table;
   InodeRef root;
+  WalkAhead ahead{*this};
 
   [[nodiscard]] WorkDir& work() const { return stack->work(); }
   // Of the upper.
