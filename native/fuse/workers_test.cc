@@ -73,14 +73,6 @@ class Bench {
   Workers workers_;
 };
 
-void waitFor(const std::function<bool()>& condition) {
-  for (int i = 0; i < 5000; ++i) {
-    if (condition()) return;  // it may pass again
-    std::this_thread::sleep_for(1ms);
-  }
-  EXPECT(condition());
-}
-
 // Of some requests in a row, how many were served by a thread that gives way.
 int servedGivingWay(Bench& bench, int requests) {
   int giving = 0;
@@ -95,12 +87,12 @@ TEST("who reads gives way while the machine has cores to spare") {
   if (!sys::mayCompeteAgain()) SKIP("needs CAP_SYS_NICE");
   std::atomic<unsigned> runnable{1};
   Bench bench({.threads = 4}, {}, {.runnable = [&] { return std::optional(runnable.load()); }, .cores = 2});
-  waitFor([&] { return servedGivingWay(bench, 100) > 0; });
+  EXPECT(testing::soon([&] { return servedGivingWay(bench, 100) > 0; }));
   bench.kernel().send(abi::kGetattr, kAnnounced);  // another takes over the reading
-  waitFor([&] { return bench.waiting() == 1; });
-  waitFor([&] { return servedGivingWay(bench, 100) > 0; });
+  EXPECT(testing::soon([&] { return bench.waiting() == 1; }));
+  EXPECT(testing::soon([&] { return servedGivingWay(bench, 100) > 0; }));
   runnable = 100;
-  waitFor([&] { return servedGivingWay(bench, 100) == 0; });
+  EXPECT(testing::soon([&] { return servedGivingWay(bench, 100) == 0; }));
 }
 
 TEST("without a way back, another takes the place of a thread that gives way") {
@@ -108,9 +100,9 @@ TEST("without a way back, another takes the place of a thread that gives way") {
   Bench bench({.threads = 4}, {}, {.runnable = [&] { return std::optional(runnable.load()); }, .cores = 2, .wayBack = false});
   for (int round = 0; round < 5; ++round) {
     runnable = 1;
-    waitFor([&] { return servedGivingWay(bench, 100) > 0; });
+    EXPECT(testing::soon([&] { return servedGivingWay(bench, 100) > 0; }));
     runnable = 100;
-    waitFor([&] { return servedGivingWay(bench, 1000) == 0; });
+    EXPECT(testing::soon([&] { return servedGivingWay(bench, 1000) == 0; }));
     EXPECT(bench.workers().threads() <= 4U);
   }
 }
@@ -189,7 +181,7 @@ TEST("more blocked requests than threads allowed still leave one that reads") {
     held.push_back(bench.kernel().send(abi::kGetattr, kAnnounced));
     EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
   }
-  waitFor([&] { return bench.waiting() == 12; });
+  EXPECT(testing::soon([&] { return bench.waiting() == 12; }));
   bench.open(12);
   for (const uint64_t unique : held) EXPECT_EQ(bench.kernel().receive(unique).error, 0);
   EXPECT_EQ(bench.kernel().call(abi::kGetattr, kQuick).error, 0);
@@ -199,7 +191,7 @@ TEST("an interrupt reaches the request it names and no other") {
   Bench bench({.threads = 4});
   const uint64_t first = bench.kernel().send(abi::kGetattr, kAnnounced);
   const uint64_t second = bench.kernel().send(abi::kGetattr, kAnnounced);
-  waitFor([&] { return bench.waiting() == 2; });
+  EXPECT(testing::soon([&] { return bench.waiting() == 2; }));
   EXPECT(bench.inFlight().interrupt(first));
   EXPECT_EQ(bench.kernel().receive(first).error, EINTR);
   EXPECT_EQ(bench.kernel().receive(second, 50ms).error, testing::Answer::kNone);

@@ -91,10 +91,10 @@ class PublishedKey {
 };
 
 Result<Parent> parentOfDir(Inode& dir) {
-  const std::lock_guard lock(dir.mu);
-  if (dir.links.empty() || dir.dir->removed) return Errno(ENOENT);
-  TRY_ASSIGN(CName name, CName::of(dir.links.front().name));
-  return Parent{dir.links.front().parent, name};
+  auto link = oneLinkOf(dir);
+  if (!link || dir.dir->removed) return Errno(ENOENT);
+  TRY_ASSIGN(CName name, CName::of(link->name));
+  return Parent{std::move(link->parent), name};
 }
 
 // Precondition: both directory locks held exclusive, the parent is in the upper.

@@ -160,4 +160,10 @@ class Inode {
   Inode* nextGone_ = nullptr;      // of the thread that deletes it (InodeTable::release)
 };
 
+// A name of the inode, of a directory the only one; none for the root and when all names are gone.
+inline std::optional<Link> oneLinkOf(Inode& inode) {
+  const std::lock_guard lock(inode.mu);
+  return inode.links.empty() ? std::nullopt : std::optional<Link>(inode.links.front());
+}
+
 }  // namespace unionfs

@@ -97,15 +97,10 @@ Result<Place> placeOf(OverlayState& state, Inode& inode) {
 std::optional<std::string> pathOf(Inode& dir) {
   std::string path;
   for (InodeRef current = InodeRef::of(dir); current->id != kRootNode;) {
-    InodeRef parent;
-    {
-      const std::lock_guard lock(current->mu);
-      if (current->links.empty()) return std::nullopt;
-      const std::string& name = current->links.front().name;
-      path = path.empty() ? name : name + "/" + path;
-      parent = current->links.front().parent;
-    }
-    current = std::move(parent);
+    auto link = oneLinkOf(*current);
+    if (!link) return std::nullopt;
+    path = path.empty() ? link->name : link->name + "/" + path;
+    current = std::move(link->parent);
   }
   return path;
 }

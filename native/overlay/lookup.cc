@@ -215,8 +215,7 @@ std::optional<sys::Stat> recordedStat(OverlayState& state, Inode& dir, LayerInde
 // A directory the engine knows, with its top in a sealed layer, where nothing changes but by the engine: asking each layer
 // again would take long and find the same. Its layers do not change meanwhile, as that takes the lock of `dir`.
 std::optional<Resolution> knownDirectory(OverlayState& state, Inode& dir, const CName& name, const IndexEntry& entry) {
-  if (entry.top == kUpperLayer || !state.options.records || state.options.records->trust(entry.top) != LayerTrust::sealed)
-    return std::nullopt;
+  if (!state.isSealed(entry.top)) return std::nullopt;
   auto stat = recordedStat(state, dir, entry.top, name);
   if (!stat || !stat->isDir()) return std::nullopt;
   const InodeRef known = state.table.findByKey(keyOf(entry.top, *stat));
@@ -370,6 +369,13 @@ Result<InodeRef> adopt(OverlayState& state, Inode& dir, const CName& name, Resol
   for (auto& [layer, fd] : found.opened) state.dirFds.put({made.inode->id, layer}, {std::move(fd), false});
   addLink(dir, *made.inode, name, found.top == kUpperLayer);
   return std::move(made.inode);
+}
+
+InodeRef childDirectory(OverlayState& state, Inode& dir, const CName& name) {
+  auto view = viewName(state, dir, name);
+  if (!view.ok() || !view->found || !view->found->stat.isDir()) return {};
+  auto child = adopt(state, dir, name, std::move(*view->found));
+  return child.ok() && (*child)->isDir() ? std::move(*child) : InodeRef();
 }
 
 Result<Entry> entryFor(OverlayState& state, Inode& dir, const CName& name, Resolution&& found) {

@@ -33,7 +33,7 @@ struct NameView {
   UpperName upper = UpperName::absent;
 };
 
-// Precondition of the four: dir.dir->mu held, shared or exclusive; renameMu held.
+// Precondition of all that take a directory: dir.dir->mu held, shared or exclusive; renameMu held.
 Result<NameView> viewName(OverlayState& state, Inode& dir, const CName& name);
 // The file, no directory, that an entry of the directory's index stands for, as its layer shows it. EPERM: its data lies in another
 // layer. Any error of stat.
@@ -48,6 +48,9 @@ Result<InodeRef> adopt(OverlayState& state, Inode& dir, const CName& name, Resol
 
 // The same with attributes and one lookup counted for the kernel. `stat` is of the resolution's top.
 Result<Entry> entryFor(OverlayState& state, Inode& dir, const CName& name, Resolution&& resolution);
+
+// The directory of that name, for who does not ask why there is none; null then.
+InodeRef childDirectory(OverlayState& state, Inode& dir, const CName& name);
 
 // The inode the engine knows for a resolution, if it does.
 InodeRef knownInode(OverlayState& state, const Resolution& resolution);

@@ -44,24 +44,21 @@ class Preparation {
 
   bool isSealed(const DirState& d) const {
     return std::ranges::all_of(d.layers, [this](LayerIndex layer) {
-      return layer == kUpperLayer ||
-             (state_.options.records->trust(layer) == LayerTrust::sealed && state_.options.records->complete(layer));
+      return layer == kUpperLayer || (state_.isSealed(layer) && state_.options.records->complete(layer));
     });
   }
 
   void find(Inode& dir, const CName& name) {
     const TreeLock tree(state_.renameMu);
     const std::shared_lock lock(dir.dir->mu);
-    auto view = viewName(state_, dir, name);
-    if (!view.ok() || !view->found || !view->found->stat.isDir()) return;
-    auto inode = adopt(state_, dir, name, std::move(*view->found));
-    if (!inode.ok()) return;
+    InodeRef child = childDirectory(state_, dir, name);
+    if (!child) return;
     {
       const std::lock_guard guard(state_.preparedMu);
-      state_.prepared.emplace((*inode)->id, *inode);
+      state_.prepared.emplace(child->id, child);
       state_.hasPrepared.store(true, std::memory_order_release);
     }
-    todo_.push_back(std::move(*inode));
+    todo_.push_back(std::move(child));
   }
 
   OverlayState& state_;

@@ -10,16 +10,13 @@ namespace {
 
 constexpr uint64_t kDotCookie = 1, kDotDotCookie = 2;
 
-InodeRef parentOf(Inode& dir) {
-  const std::lock_guard lock(dir.mu);
-  return dir.links.empty() ? InodeRef::of(dir) : dir.links.front().parent;
-}
-
 // "." and "..", when `cookie` is before them. False when the sink is full.
 template <typename Emit>
 bool emitDots(Inode& dir, uint64_t cookie, Emit&& emit) {
   if (cookie < kDotCookie && !emit({".", dir.ino, kDotCookie, DT_DIR})) return false;
-  return cookie >= kDotDotCookie || emit({"..", parentOf(dir)->ino, kDotDotCookie, DT_DIR});
+  if (cookie >= kDotDotCookie) return true;
+  const auto link = oneLinkOf(dir);
+  return emit({"..", link ? link->parent->ino : dir.ino, kDotDotCookie, DT_DIR});
 }
 
 // Loads the index when it is absent, then runs `walk` with the directory held shared.

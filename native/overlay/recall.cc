@@ -45,23 +45,14 @@ void noteStale(OverlayState& state, LayerIndex layer) {
              {{"layer", state.stack->layer(layer).path()}});
 }
 
-bool isSealed(const OverlayState& state, LayerIndex layer) { return state.options.records->trust(layer) == LayerTrust::sealed; }
-
 // What the record of its parent has of an inode whose top is in a sealed lower.
 std::optional<RecordedEntry> entryOf(OverlayState& state, Inode& inode, const DirRecord*& record) {
-  if (!state.options.records) return std::nullopt;
   const LayerIndex layer = inode.layer.load(std::memory_order_acquire);
-  if (layer == kUpperLayer || !isSealed(state, layer)) return std::nullopt;
-  InodeRef parent;
-  std::string name;
-  {
-    const std::lock_guard lock(inode.mu);
-    if (inode.links.empty()) return std::nullopt;
-    parent = inode.links.front().parent;
-    name = inode.links.front().name;
-  }
-  record = recordOf(state, *parent, layer);
-  return record == nullptr ? std::nullopt : record->find(name);
+  if (!state.isSealed(layer)) return std::nullopt;
+  const auto link = oneLinkOf(inode);
+  if (!link) return std::nullopt;
+  record = recordOf(state, *link->parent, layer);
+  return record == nullptr ? std::nullopt : record->find(link->name);
 }
 
 }  // namespace
@@ -75,7 +66,7 @@ const DirRecord* recordFor(OverlayState& state, LayerIndex layer, const sys::Sta
   if (record->head().partsElsewhere) return nullptr;
   // What marks say of a directory of the lowest layer is not asked (lookup.cc), and so its xattr whiteouts mean nothing.
   if (record->head().xattrWhiteouts && layer + 1 == state.stack->size()) return nullptr;
-  if (!isSealed(state, layer)) {
+  if (!state.isSealed(layer)) {
     if (record->head().xattrWhiteouts) return nullptr;  // of a seal that no longer holds
     if (!agrees(record->head(), directory)) {
       noteStale(state, layer);
@@ -109,7 +100,7 @@ Recalled recall(OverlayState& state, LayerIndex layer, const DirRecord& record, 
   answer.hidesBelow = record.head().holdsWhiteoutFiles && record.contains(marker::whiteoutFileFor(name));
   if (!entry) return answer;
   answer.whiteout = entry->whiteout;
-  if (record.head().full && isSealed(state, layer)) answer.stat = statOf(state, layer, record, *entry);
+  if (record.head().full && state.isSealed(layer)) answer.stat = statOf(state, layer, record, *entry);
   return answer;
 }
 

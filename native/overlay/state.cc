@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "index/record_store.h"
 #include "overlay/hardlink.h"
 #include "overlay/locate.h"
 #include "sys/creds.h"
@@ -54,6 +55,10 @@ OverlayState::OverlayState(std::shared_ptr<LayerStack> layers, OverlayOptions op
   for (LayerIndex layer = stack->firstIndex(); layer < stack->size(); ++layer)
     keepsOwners |= static_cast<bool>(stack->layer(layer).overrides());
   canOpenByHandle = sys::hasCapability(CAP_DAC_READ_SEARCH) && sys::inInitialUserNamespace();
+}
+
+bool OverlayState::isSealed(LayerIndex layer) const {
+  return layer != kUpperLayer && options.records && options.records->trust(layer) == LayerTrust::sealed;
 }
 
 OverlayState::~OverlayState() {

@@ -111,6 +111,9 @@ struct OverlayState {
   // Of the upper.
   [[nodiscard]] const Overrides& overrides() const { return stack->upper().overrides(); }
 
+  // A lower whose owner says that it does not change; what its records say is so.
+  [[nodiscard]] bool isSealed(LayerIndex layer) const;
+
   // EROFS without an upper, or after the upper failed.
   [[nodiscard]] Status requireWritable() const;
   // An I/O error of the upper: from now on the mount refuses changes. Logs once. Returns `error`.

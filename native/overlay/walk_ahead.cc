@@ -6,7 +6,6 @@
 #include <exception>
 
 #include "base/log.h"
-#include "index/record_store.h"
 #include "overlay/listing.h"
 #include "overlay/lookup.h"
 
@@ -25,14 +24,9 @@ constexpr size_t kMostLevels = 64;
 constexpr size_t kStride = 32;
 constexpr auto kPatience = std::chrono::seconds(1);
 
-Link linkOf(Inode& dir) {
-  const std::lock_guard lock(dir.mu);
-  return dir.links.empty() ? Link{} : dir.links.front();
-}
-
 std::vector<NodeId> dirsAbove(Inode& dir) {
   std::vector<NodeId> above;
-  for (InodeRef at = linkOf(dir).parent; at && above.size() < kMostLevels; at = linkOf(*at).parent) above.push_back(at->id);
+  for (auto link = oneLinkOf(dir); link && above.size() < kMostLevels; link = oneLinkOf(*link->parent)) above.push_back(link->parent->id);
   return above;
 }
 
@@ -162,17 +156,17 @@ InodeRef WalkAhead::next(Inode& dir) {
   if (InodeRef child = directoryAfter(dir, 0)) return child;
   InodeRef at = InodeRef::of(dir);
   for (size_t level = 0; level < kMostLevels; ++level) {
-    const Link link = linkOf(*at);
-    if (!link.parent) break;
+    auto link = oneLinkOf(*at);
+    if (!link) break;
     uint64_t cookie = 0;
     {
-      const std::shared_lock shared(link.parent->dir->mu);
-      const IndexEntry* entry = link.parent->dir->index ? link.parent->dir->index->find(link.name) : nullptr;
+      const std::shared_lock shared(link->parent->dir->mu);
+      const IndexEntry* entry = link->parent->dir->index ? link->parent->dir->index->find(link->name) : nullptr;
       if (entry == nullptr) break;
       cookie = entry->cookie;
     }
-    if (InodeRef beside = directoryAfter(*link.parent, cookie)) return beside;
-    at = link.parent;
+    if (InodeRef beside = directoryAfter(*link->parent, cookie)) return beside;
+    at = std::move(link->parent);
   }
   return {};
 }
@@ -186,9 +180,7 @@ InodeRef WalkAhead::directoryAfter(Inode& dir, uint64_t cookie) {
     if (at->type != DT_DIR) continue;
     const auto name = CName::of(index.nameOf(*at));
     if (!name.ok()) continue;
-    auto view = viewName(state_, dir, *name);
-    if (!view.ok() || !view->found || !view->found->stat.isDir()) continue;
-    if (auto inode = adopt(state_, dir, *name, std::move(*view->found)); inode.ok() && (*inode)->isDir()) return std::move(*inode);
+    if (InodeRef child = childDirectory(state_, dir, *name)) return child;
   }
   return {};
 }
@@ -207,10 +199,6 @@ void WalkAhead::read(Inode& dir) {
   if (isAwaitedLocked(dir)) dir.dir->ahead = std::move(stats);
 }
 
-bool WalkAhead::isRecorded(LayerIndex layer) const {
-  return state_.options.records && state_.options.records->trust(layer) == LayerTrust::sealed;
-}
-
 std::vector<StatAhead> WalkAhead::statFiles(Inode& dir) {
   std::vector<StatAhead> stats;
   const std::shared_lock shared(dir.dir->mu);
@@ -218,7 +206,7 @@ std::vector<StatAhead> WalkAhead::statFiles(Inode& dir) {
   const DirIndex& index = *dir.dir->index;
   size_t looked = 0;
   for (const IndexEntry* at = index.after(0); at != nullptr && looked < kMostStats; at = index.after(at->cookie)) {
-    if (!at->visible() || at->type == DT_DIR || at->top == kUpperLayer || isRecorded(at->top)) continue;
+    if (!at->visible() || at->type == DT_DIR || at->top == kUpperLayer || state_.isSealed(at->top)) continue;
     if (looked++ % kStride == 0 && !isAwaited(dir)) break;
     const auto name = CName::of(index.nameOf(*at));
     if (!name.ok()) continue;

@@ -53,8 +53,6 @@ class WalkAhead {
   InodeRef directoryAfter(Inode& dir, uint64_t cookie);
   void read(Inode& dir);
   std::vector<StatAhead> statFiles(Inode& dir);
-  // Attributes of the layer's files are in its record.
-  [[nodiscard]] bool isRecorded(LayerIndex layer) const;
   void forget(const Dirs& dirs);
 
   OverlayState& state_;

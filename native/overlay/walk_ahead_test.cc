@@ -93,30 +93,25 @@ class Walk {
   std::map<NodeId, uint64_t> counts_;
 };
 
-void waitFor(const std::function<bool()>& condition) {
-  for (int i = 0; i < 5000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
-  EXPECT(condition());
+std::shared_ptr<Overlay> openReadingAhead(LayerFixture& layers) {
+  auto overlay = layers.open();
+  if (overlay && !overlay->readAhead().ok()) overlay.reset();
+  return overlay;
 }
 
-// Walks until more directories have been read than were listed, and so many of those that come next; names the directories
-// that were listed and those that were not, in the order of the walk.
-struct Ahead {
-  std::vector<std::pair<std::string, NodeId>> listed, left;
-};
-Ahead walkUntilAhead(Overlay& overlay, Walk& walk) {
-  Ahead result;
-  for (const auto& [name, found] : walk.list(kRootNode)) result.left.emplace_back(name, found.node);
-  const auto listNext = [&] {
-    const auto [name, node] = result.left.front();
-    result.left.erase(result.left.begin());
-    result.listed.emplace_back(name, node);
-    for (const auto& [child, found] : walk.list(node)) {
+// Walks until some of the directories have been read that come next; of those at the top, the ones that were not listed.
+std::vector<std::pair<std::string, NodeId>> walkUntilAhead(Overlay& overlay, Walk& walk) {
+  constexpr size_t kListed = 6, kAhead = 4;
+  std::vector<std::pair<std::string, NodeId>> left;
+  for (const auto& [name, found] : walk.list(kRootNode)) left.emplace_back(name, found.node);
+  for (size_t i = 0; i < kListed; ++i) {
+    for (const auto& [child, found] : walk.list(left[i].second)) {
       if (child == "sub") walk.list(found.node);
     }
-  };
-  for (int i = 0; i < 6; ++i) listNext();
-  waitFor([&] { return overlay.stats().listings >= 1 + 2 * result.listed.size() + 4; });
-  return result;
+  }
+  left.erase(left.begin(), left.begin() + kListed);
+  EXPECT(testing::soon([&] { return overlay.stats().listings >= 1 + 2 * kListed + kAhead; }));
+  return left;
 }
 
 TEST("a walk that is read ahead of sees what one alone sees, with the same attributes") {
@@ -125,9 +120,8 @@ TEST("a walk that is read ahead of sees what one alone sees, with the same attri
   const auto plain = layers.readOnly().open();
   REQUIRE(plain);
   std::map<std::string, Seen> expected = Walk(*plain).all();
-  const auto overlay = layers.open();
+  const auto overlay = openReadingAhead(layers);
   REQUIRE(overlay);
-  REQUIRE(overlay->readAhead().ok());
   for (int round = 0; round < 3; ++round) {
     const auto seen = Walk(*overlay).all();
     REQUIRE(seen.size() == expected.size());
@@ -144,21 +138,17 @@ TEST("a walk that is read ahead of sees what one alone sees, with the same attri
 
 TEST("directories a walk comes to next are read before they are listed") {
   LayerFixture layers;
-  layers.lower(tree());
-  const auto overlay = layers.open();
+  const auto overlay = openReadingAhead(layers.lower(tree()));
   REQUIRE(overlay);
-  REQUIRE(overlay->readAhead().ok());
   Walk walk(*overlay);
-  const Ahead ahead = walkUntilAhead(*overlay, walk);
-  EXPECT(ahead.left.size() > 8);
+  const auto left = walkUntilAhead(*overlay, walk);
+  EXPECT(left.size() > 8);
 }
 
 TEST("single listings read nothing ahead") {
   LayerFixture layers;
-  layers.lower(tree());
-  const auto overlay = layers.open();
+  const auto overlay = openReadingAhead(layers.lower(tree()));
   REQUIRE(overlay);
-  REQUIRE(overlay->readAhead().ok());
   Walk walk(*overlay);
   const auto top = walk.list(kRootNode);
   walk.list(top.back().second.node);
@@ -168,14 +158,12 @@ TEST("single listings read nothing ahead") {
 
 TEST("what changes after it was read ahead is listed as it is") {
   LayerFixture layers;
-  layers.lower(tree());
-  const auto overlay = layers.open();
+  const auto overlay = openReadingAhead(layers.lower(tree()));
   REQUIRE(overlay);
-  REQUIRE(overlay->readAhead().ok());
   Walk walk(*overlay);
-  const Ahead ahead = walkUntilAhead(*overlay, walk);
+  const auto left = walkUntilAhead(*overlay, walk);
   MergedView view(*overlay);
-  for (const auto& [name, node] : ahead.left) {
+  for (const auto& [name, node] : left) {
     AttrChange change;
     change.mode = 0711;
     EXPECT(overlay->setattr(kRoot, view.node(name + "/f1"), change).ok());
@@ -183,7 +171,7 @@ TEST("what changes after it was read ahead is listed as it is") {
     EXPECT(overlay->rename(kRoot, node, "f3", node, "f4", RenameMode::replace).ok());
     view.take(*overlay->mknod(kRoot, node, "new", {.mode = S_IFREG | 0600}));
   }
-  for (const auto& [name, node] : ahead.left) {
+  for (const auto& [name, node] : left) {
     std::map<std::string, Attr> seen;
     for (const auto& [child, found] : walk.list(node)) seen.emplace(child, found.attr);
     EXPECT_EQ(seen.at("f1").mode & 07777U, 0711U);
@@ -197,15 +185,13 @@ TEST("what changes after it was read ahead is listed as it is") {
 TEST("what was read ahead and not asked for within a second is forgotten") {
   if (testing::lowersAreSealed()) SKIP("a sealed lower does not change");
   LayerFixture layers;
-  layers.lower(tree());
-  const auto overlay = layers.open();
+  const auto overlay = openReadingAhead(layers.lower(tree()));
   REQUIRE(overlay);
-  REQUIRE(overlay->readAhead().ok());
   Walk walk(*overlay);
-  const Ahead ahead = walkUntilAhead(*overlay, walk);
-  for (const auto& [name, node] : ahead.left) REQUIRE(::chmod((layers.lowerPath() / name / "f1").c_str(), 0700) == 0);
+  const auto left = walkUntilAhead(*overlay, walk);
+  for (const auto& [name, node] : left) REQUIRE(::chmod((layers.lowerPath() / name / "f1").c_str(), 0700) == 0);
   std::this_thread::sleep_for(2500ms);
-  for (const auto& [name, node] : ahead.left) {
+  for (const auto& [name, node] : left) {
     for (const auto& [child, found] : walk.list(node)) {
       if (child == "f1") EXPECT_EQ(found.attr.mode & 07777U, 0700U);
     }
@@ -214,10 +200,8 @@ TEST("what was read ahead and not asked for within a second is forgotten") {
 
 TEST("walks that are read ahead of and changes of the tree do not disturb each other") {
   LayerFixture layers;
-  layers.lower(tree());
-  auto overlay = layers.open();
+  auto overlay = openReadingAhead(layers.lower(tree()));
   REQUIRE(overlay);
-  REQUIRE(overlay->readAhead().ok());
   std::atomic<bool> done{false};
   std::thread changer([&] {
     MergedView view(*overlay);

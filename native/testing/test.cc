@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 namespace unionfs::testing {
@@ -40,6 +42,15 @@ void recordSkip(const std::string& why) {
   skipped = true;
   const std::lock_guard lock(outputMutex);
   std::printf("  skipped: %s\n", why.c_str());
+}
+
+bool soon(const std::function<bool()>& condition) {
+  using namespace std::chrono_literals;
+  for (auto waited = 0ms; waited < 5s; waited += 1ms) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return false;
 }
 
 int runTests(std::string_view filter) {

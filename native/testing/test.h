@@ -6,6 +6,7 @@
 // in functions returning void only.
 #pragma once
 
+#include <functional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ void recordSkip(const std::string& why);
 
 // Runs every test whose name or file contains `filter`. The number of failed ones.
 int runTests(std::string_view filter);
+
+// Whether the condition comes true within some seconds; it is asked again and again.
+bool soon(const std::function<bool()>& condition);
 
 // How values appear in a failure.
 template <typename T>
