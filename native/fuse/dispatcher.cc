@@ -4,7 +4,6 @@
 #include <chrono>
 #include <exception>
 
-#include "base/blocking.h"
 #include "base/log.h"
 #include "fuse/notify.h"
 
@@ -61,7 +60,6 @@ void sendAnswer(const Channel& channel, uint64_t unique, int errnoValue, std::sp
 int Dispatcher::run(const OpcodeRow& row, Call& call) {
   const size_t least = size_t{row.minimum} + size_t{row.names} * 2;  // a name is a byte and its NUL at least
   if (call.arguments.size() < least) return EINVAL;
-  if (row.pace == Pace::slow) aboutToBlock();
   // No code of ours throws, but what it is made of may (std::bad_alloc). Unwinding has given every lock back.
   try {
     const Status done = row.handler(call);

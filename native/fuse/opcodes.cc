@@ -27,7 +27,7 @@ constexpr std::array<OpcodeRow, abi::kOpcodeLimit> makeTable() {
   t[abi::kWrite] = {"WRITE", h::write, kSize<abi::WriteIn>};
   t[abi::kStatfs] = {"STATFS", h::statfs};
   t[abi::kRelease] = {"RELEASE", h::release, kSize<abi::ReleaseIn>};
-  t[abi::kFsync] = {"FSYNC", h::fsync, kSize<abi::FsyncIn>, 0, ReplyRule::expected, Pace::slow};
+  t[abi::kFsync] = {"FSYNC", h::fsync, kSize<abi::FsyncIn>};
   t[abi::kSetxattr] = {"SETXATTR", h::setxattr, abi::kSetxattrInOldSize, 1};
   t[abi::kGetxattr] = {"GETXATTR", h::getxattr, kSize<abi::GetxattrIn>, 1};
   t[abi::kListxattr] = {"LISTXATTR", h::listxattr, kSize<abi::GetxattrIn>};
@@ -37,7 +37,7 @@ constexpr std::array<OpcodeRow, abi::kOpcodeLimit> makeTable() {
   t[abi::kOpendir] = {"OPENDIR", h::opendir, kSize<abi::OpenIn>};
   t[abi::kReaddir] = {"READDIR", h::readdir, kSize<abi::ReadIn>};
   t[abi::kReleasedir] = {"RELEASEDIR", h::accepted, kSize<abi::ReleaseIn>};
-  t[abi::kFsyncdir] = {"FSYNCDIR", h::fsyncdir, kSize<abi::FsyncIn>, 0, ReplyRule::expected, Pace::slow};
+  t[abi::kFsyncdir] = {"FSYNCDIR", h::fsyncdir, kSize<abi::FsyncIn>};
   t[abi::kGetlk] = {"GETLK", h::unsupported};
   t[abi::kSetlk] = {"SETLK", h::unsupported};
   t[abi::kSetlkw] = {"SETLKW", h::unsupported};
@@ -57,7 +57,7 @@ constexpr std::array<OpcodeRow, abi::kOpcodeLimit> makeTable() {
   t[abi::kCopyFileRange] = {"COPY_FILE_RANGE", h::copyFileRange, kSize<abi::CopyFileRangeIn>};
   t[abi::kSetupmapping] = {"SETUPMAPPING", h::unsupported};
   t[abi::kRemovemapping] = {"REMOVEMAPPING", h::unsupported};
-  t[abi::kSyncfs] = {"SYNCFS", h::syncfs, 0, 0, ReplyRule::expected, Pace::slow};
+  t[abi::kSyncfs] = {"SYNCFS", h::syncfs};
   t[abi::kTmpfile] = {"TMPFILE", h::tmpfile, kSize<abi::CreateIn>};
   t[abi::kStatx] = {"STATX", h::statx, kSize<abi::StatxIn>};
   t[abi::kCopyFileRange64] = {"COPY_FILE_RANGE_64", h::copyFileRange64, kSize<abi::CopyFileRangeIn>};

@@ -8,12 +8,6 @@
 
 namespace unionfs {
 
-// Whether an operation holds up its thread.
-enum class Pace {
-  quick,  // answers at once, or tells through aboutToBlock() when it finds that it will not
-  slow,   // usually waits for a disk or moves much data: another thread reads meanwhile
-};
-
 enum class ReplyRule {
   expected,  // the kernel waits for a reply
   none,      // a reply would be an error
@@ -25,7 +19,6 @@ struct OpcodeRow {
   uint16_t minimum = 0;  // bytes of fixed arguments
   uint8_t names = 0;     // texts ended by NUL behind them
   ReplyRule reply = ReplyRule::expected;
-  Pace pace = Pace::quick;
 };
 
 // Indexed by opcode.

@@ -6,6 +6,7 @@
 
 #include "base/blocking.h"
 #include "layer/marker.h"
+#include "overlay/file_data.h"
 #include "overlay/hardlink.h"
 #include "overlay/keep_times.h"
 #include "overlay/listing.h"
@@ -24,6 +25,7 @@ namespace {
 
 // Copies larger than this let another thread serve meanwhile.
 constexpr uint64_t kQuickCopy = 256 << 10;
+constexpr uint64_t kBlockOfStat = 512;  // stat(3type)
 
 constexpr const char* kCopyUp = "copy-up";
 constexpr const char* kCopyUpOfDir = "copy-up of a directory";
@@ -225,8 +227,10 @@ Status fillRegular(OverlayState& state, const Caller& caller, const Source& sour
     const bool interrupted = caller.interrupted != nullptr && caller.interrupted->load(std::memory_order_relaxed);
     return !interrupted || !sys::isBeingKilled(caller.pid);
   };
+  using Holes = sys::DataCopy::Holes;
+  const Holes holes = source.stat().blocks * kBlockOfStat < source.stat().size ? Holes::some : Holes::none;
   sys::DataCopy copy(source.data.get(), to, goOn);
-  if (const Status copied = copy.run(size); !copied.ok()) return copy.targetFailed() ? state.noteUpper(copied, kCopyUp) : copied;
+  if (const Status copied = copy.run(size, holes); !copied.ok()) return copy.targetFailed() ? state.noteUpper(copied, kCopyUp) : copied;
   state.copyUpBytes.fetch_add(size, std::memory_order_relaxed);
   return success();
 }
@@ -248,8 +252,7 @@ Result<Staged> stageRegular(OverlayState& state, const Caller& caller, const Sou
     TRY(fillRegular(state, caller, source, staged.file.get(), std::min(source.stat().size, extent.bytes)));
     TRY(state.noteUpper(applyDescription(state, source.description, copy), kCopyUp));
     if (state.options.isVolatile) return success();
-    aboutToBlock();
-    return state.noteUpper(sys::fsync(staged.file.get(), false), kCopyUp);
+    return state.sync(staged.file.get(), false, kCopyUp);
   };
   const auto filled = fill();
   if (!filled.ok() && !staged.name.empty()) work.discard(staged.name);
@@ -381,6 +384,8 @@ Status copyUpFile(OverlayState& state, const Caller& caller, const InodeRef& ino
   TRY(staged);
   const auto published = state.retryWhenFull([&] { return publishFile(state, inode, source, *staged); });
   if (!published.ok() && !staged->name.empty()) state.work().discard(staged->name);
+  // Who had it copied mostly writes to it next, or changes its attributes.
+  if (published.ok() && inode->isRegular() && !state.overrides()) keepOpen(state, inode->id, std::move(staged->file));
   letGoIfWhole(state, inode);
   return published;
 }

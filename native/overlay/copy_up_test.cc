@@ -9,8 +9,10 @@
 #include <fstream>
 #include <thread>
 
+#include "base/blocking.h"
 #include "testing/layer_fixture.h"
 #include "testing/merged_view.h"
+#include "testing/temp_in_memory.h"
 #include "testing/test.h"
 
 namespace fs = std::filesystem;
@@ -148,6 +150,37 @@ TEST("symlinks, fifos and directories are copied as they are") {
   for (const char* path : {"link", "pipe", "dir"}) EXPECT(overlay->setattr(kRoot, view.node(path), owner).ok());
   EXPECT_EQ(layers.dumpUpper({.modes = true}), "dir@0700/\nlink -> target\npipe@0640 fifo\n");
   for (const char* path : {"link", "pipe", "dir"}) EXPECT_EQ(view.attr(path).uid, 5U);
+}
+
+TEST("a copy stays open for what is done to it next") {
+  LayerFixture layers;
+  layers.lower("f = text");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  MergedView view(*overlay);
+  EXPECT(overlay->setattr(kRoot, view.node("f"), newMode(0600)).ok());
+  EXPECT_EQ(overlay->stats().fileFds, 1U);
+  EXPECT(writeText(*overlay, view.node("f"), "next").ok());
+  EXPECT_EQ(overlay->stats().fileFds, 1U);
+  EXPECT_EQ(layers.dumpUpper({.modes = true}), "f@0600 = next\n");
+  EXPECT_EQ(layers.dumpLower(), "f = text\n");
+}
+
+TEST("an upper whose syncs take no time holds nobody up, and no other thread is called for them") {
+  const testing::TempInMemory inMemory;
+  LayerFixture layers;
+  layers.upper("f = text");
+  if (!layers.upperPath().string().starts_with("/dev/shm/")) SKIP("needs /dev/shm");
+  const auto overlay = layers.open();
+  REQUIRE(overlay);
+  MergedView view(*overlay);
+  int announced = 0;
+  setBlockingHook({.call = [](void* count) { ++*static_cast<int*>(count); }, .argument = &announced});
+  constexpr int kSyncs = 100;
+  for (int i = 0; i < kSyncs; ++i) EXPECT(overlay->fsync(view.node("f"), false).ok());
+  setBlockingHook({});
+  EXPECT(announced >= 1);  // before anything is known
+  EXPECT(announced < kSyncs / 2);
 }
 
 TEST("what is cut off is not copied before") {

@@ -3,12 +3,11 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <new>
-
 #include "layer/marker.h"
 #include "overlay/acl.h"
 #include "overlay/attr.h"
 #include "overlay/copy_up.h"
+#include "overlay/file_data.h"
 #include "overlay/ino.h"
 #include "overlay/listing.h"
 #include "overlay/names.h"
@@ -140,25 +139,16 @@ Result<Entry> createNode(OverlayState& state, const Caller& caller, NodeId paren
   return state.retryWhenFull([&] { return createOnce(state, caller, dir, name, node, maker); });
 }
 
-// Without memory for it the file is opened when it is needed.
-void keepOpen(OverlayState& state, NodeId node, FdRef file) noexcept {
-  try {
-    state.dataFds.put({node, 0}, {.fd = std::move(file), .writable = true, .ofUpper = true});
-  } catch (const std::bad_alloc&) {
-    state.dataFds.drop({node, 0});
-  }
-}
-
 // A new regular file stays open: who makes one mostly writes to it next, and changes its owner, mode and times.
 Result<Entry> createOpen(OverlayState& state, const Caller& caller, NodeId parent, Name name, const NewNode& node) {
-  FdRef file;
+  Fd file;
   const auto create = [&](At at) -> Status {
-    file = nullptr;  // of a try that failed later: what it made takes space while it is open
+    file = {};  // of a try that failed later: what it made takes space while it is open
     const mode_t real = state.overrides().realMode(node.mode);
     auto opened = sys::createExclusive(at, O_RDWR, real & 07777U);
     if (opened.failsWith(EMFILE) || opened.failsWith(ENFILE)) return sys::mknod(at, real, 0);
     TRY(opened);
-    file = std::make_shared<const Fd>(std::move(*opened));
+    file = std::move(*opened);
     return success();
   };
   TRY_ASSIGN(const Entry made, createNode(state, caller, parent, name, node, create));

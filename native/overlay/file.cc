@@ -45,6 +45,14 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
   return shared;
 }
 
+void keepOpen(OverlayState& state, NodeId node, Fd file) noexcept {
+  try {
+    state.dataFds.put({node, 0}, {.fd = std::make_shared<const Fd>(std::move(file)), .writable = true, .ofUpper = true});
+  } catch (const std::bad_alloc&) {
+    state.dataFds.drop({node, 0});
+  }
+}
+
 // The capabilities of a file go with every change of its data or owner. Where they are kept under another name, no
 // filesystem does it.
 Status dropCapability(const Overrides& overrides, At at) {
@@ -183,8 +191,7 @@ Status Overlay::fsync(NodeId node, bool dataOnly) {
   if (!inode->inUpper() || !inode->isRegular()) return success();
   TRY_ASSIGN(const FdRef fd, dataFd(state, inode, false));
   if (state.options.isVolatile) return state.noteUpper(sys::writeBackStatus(fd->get()), "write-back");
-  aboutToBlock();
-  return state.noteUpper(sys::fsync(fd->get(), dataOnly), "fsync");
+  return state.sync(fd->get(), dataOnly, "fsync");
 }
 
 Status Overlay::fsyncdir(NodeId node, bool dataOnly) {
@@ -197,8 +204,7 @@ Status Overlay::fsyncdir(NodeId node, bool dataOnly) {
     const TreeLock tree(state.renameMu);
     TRY_ASSIGN(fd, dirFd(state, *dir, kUpperLayer));
   }
-  aboutToBlock();
-  return state.noteUpper(sys::fsync(fd->get(), dataOnly), "fsync of a directory");
+  return state.sync(fd->get(), dataOnly, "fsync of a directory");
 }
 
 Status Overlay::syncfs() {
@@ -214,7 +220,7 @@ Status Overlay::fallocate(const Caller& caller, NodeId node, int mode, uint64_t 
   TRY_ASSIGN(const InodeRef inode, state.table.find(node));
   TRY_ASSIGN(const CachedFd data, writableData(state, caller, inode));
   const FdRef& fd = data.fd;
-  aboutToBlock();
+  if (length > kQuickWrite) aboutToBlock();
   TRY(state.noteUpper(state.retryWhenFull([&] {
     return changeData(state, *inode, fd->get(), [&] { return sys::fallocate(fd->get(), mode, offset, length); });
   }),

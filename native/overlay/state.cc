@@ -90,6 +90,16 @@ Status OverlayState::noteUpper(Status status, const char* what) {
   return status;
 }
 
+Status OverlayState::sync(int fd, bool dataOnly, const char* what) {
+  constexpr auto kNoTime = std::chrono::microseconds(30);
+  if (syncsWait.load(std::memory_order_relaxed)) aboutToBlock();
+  const auto begun = std::chrono::steady_clock::now();
+  const Status synced = sys::fsync(fd, dataOnly);
+  const bool waited = std::chrono::steady_clock::now() - begun > kNoTime;
+  if (syncsWait.load(std::memory_order_relaxed) != waited) syncsWait.store(waited, std::memory_order_relaxed);
+  return noteUpper(synced, what);
+}
+
 void OverlayState::waitForRoom() {
   aboutToBlock();
   std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -84,6 +84,7 @@ struct OverlayState {
   std::atomic<uint64_t> pins{0};
   std::atomic<uint64_t> copyUps{0}, copyUpBytes{0};
   std::atomic<bool> upperBroken{false};
+  std::atomic<bool> syncsWait{true};  // the last one did
   bool acl = true;
   bool kernelKeepsTimes = false;  // constant while serving
   bool canOpenByHandle = false;
@@ -119,6 +120,10 @@ struct OverlayState {
   // An I/O error of the upper: from now on the mount refuses changes. Logs once. Returns `error`.
   Errno noteUpperError(Errno error, const char* what);
   Status noteUpper(Status status, const char* what);
+
+  // fsync(2) of a file or directory of the upper. Another thread reads meanwhile, unless the last one took no time: on a
+  // tmpfs it never does, and changing threads takes longer than all the rest.
+  Status sync(int fd, bool dataOnly, const char* what);
 
   // Runs `op` again for a while when the upper is full and files without a name still take space: the kernel says a
   // little after a removal that it has let go of the file. Every verb that may take space goes through it, whole, because

@@ -121,6 +121,7 @@ Status DataCopy::throughMemory(uint64_t offset, uint64_t length) {
     if (got == 0) return success();
     TRY(ofTarget(writeAll(to_, {buffer.get(), got}, offset)));
     offset += got;
+    written_ = offset;
     length -= got;
   }
   return success();
@@ -135,14 +136,20 @@ Status DataCopy::extent(uint64_t offset, uint64_t length) {
     // Some filesystems answer 0 for ranges they cannot copy; only reading tells the end of the file from that.
     if (*copied == 0) return throughMemory(offset, length);
     offset += *copied;
+    written_ = offset;
     length -= *copied;
   }
   return success();
 }
 
-Status DataCopy::run(uint64_t size) {
+Status DataCopy::run(uint64_t size, Holes holes) {
   if (size == 0) return success();
   if (cloneFile(from_, to_).ok()) return ofTarget(truncate(to_, size));
+  TRY(holes == Holes::none ? extent(0, size) : extents(size));
+  return written_ == size ? success() : ofTarget(truncate(to_, size));
+}
+
+Status DataCopy::extents(uint64_t size) {
   uint64_t at = 0;
   while (at < size) {
     const auto data = seek(from_, at, SEEK_DATA);
@@ -154,7 +161,7 @@ Status DataCopy::run(uint64_t size) {
     TRY(extent(begin, end - begin));
     at = end;
   }
-  return ofTarget(truncate(to_, size));
+  return success();
 }
 
 }  // namespace unionfs::sys

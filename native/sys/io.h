@@ -32,11 +32,14 @@ class DataCopy {
   // `goOn` is asked between chunks; when it says no: EINTR.
   DataCopy(int from, int to, std::function<bool()> goOn) : from_(from), to_(to), goOn_(std::move(goOn)) {}
 
-  Status run(uint64_t size);
+  enum class Holes { none, some };
+  // The first `size` bytes. Where the source may have holes the copy gets them, too.
+  Status run(uint64_t size, Holes holes = Holes::some);
   // After a failure: whether it was the target's.
   [[nodiscard]] bool targetFailed() const { return targetFailed_; }
 
  private:
+  Status extents(uint64_t size);
   Status extent(uint64_t offset, uint64_t length);
   Status throughMemory(uint64_t offset, uint64_t length);
   Status ofTarget(Status status) {
@@ -46,6 +49,7 @@ class DataCopy {
 
   int from_, to_;
   std::function<bool()> goOn_;
+  uint64_t written_ = 0;  // end of what was
   bool targetFailed_ = false;
 };
 

@@ -59,16 +59,18 @@ TEST("a copy has the data, and holes where the original has them") {
 }
 
 TEST("a copy may be shorter than its original, or longer than what is left of it") {
-  const TempDir temp;
-  const Fd from = fileIn(temp.path().string(), "from"), shorter = fileIn(temp.path().string(), "shorter"),
-           longer = fileIn(temp.path().string(), "longer"), empty = fileIn(temp.path().string(), "empty");
-  put(from, "0123456789", 0);
-  EXPECT(sys::DataCopy(from.get(), shorter.get(), kGoOn).run(4).ok());
-  EXPECT_EQ(get(shorter, 0, 100), "0123");
-  EXPECT(sys::DataCopy(from.get(), longer.get(), kGoOn).run(12).ok());
-  EXPECT_EQ(get(longer, 0, 100), std::string("0123456789\0\0", 12));
-  EXPECT(sys::DataCopy(from.get(), empty.get(), kGoOn).run(0).ok());
-  EXPECT_EQ(statOf(empty).size, 0U);
+  for (const auto holes : {sys::DataCopy::Holes::none, sys::DataCopy::Holes::some}) {
+    const TempDir temp;
+    const Fd from = fileIn(temp.path().string(), "from"), shorter = fileIn(temp.path().string(), "shorter"),
+             longer = fileIn(temp.path().string(), "longer"), empty = fileIn(temp.path().string(), "empty");
+    put(from, "0123456789", 0);
+    EXPECT(sys::DataCopy(from.get(), shorter.get(), kGoOn).run(4, holes).ok());
+    EXPECT_EQ(get(shorter, 0, 100), "0123");
+    EXPECT(sys::DataCopy(from.get(), longer.get(), kGoOn).run(12, holes).ok());
+    EXPECT_EQ(get(longer, 0, 100), std::string("0123456789\0\0", 12));
+    EXPECT(sys::DataCopy(from.get(), empty.get(), kGoOn).run(0, holes).ok());
+    EXPECT_EQ(statOf(empty).size, 0U);
+  }
 }
 
 TEST("a file of holes alone is copied without a byte") {
