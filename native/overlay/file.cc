@@ -32,8 +32,7 @@ Result<CachedFd> openDataFd(OverlayState& state, const InodeRef& inode, bool wri
                TRY_ASSIGN(Fd opened, sys::openData(at, writable, upper));
                if (!upper) return opened;
                TRY_ASSIGN(const sys::Stat stat, sys::stat({opened.get(), ""}));
-               const std::lock_guard lock(inode->mu);
-               if (stat.ino != inode->upperIno) return Errno(ENOENT);
+               TRY(requireStill(*inode, stat));
                return opened;
              }));
   if (writable && upper && state.overrides()) TRY(dropCapability(state.overrides(), {fd.get(), ""}));

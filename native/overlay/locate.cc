@@ -112,11 +112,16 @@ FdRef openUpperFile(OverlayState& state, const Inode& inode) {
   return data.ofUpper ? data.fd : nullptr;
 }
 
+Status requireStill(Inode& inode, const sys::Stat& named) {
+  const std::lock_guard lock(inode.mu);
+  if (named.ino != inode.upperIno) return Errno(ENOENT);
+  return success();
+}
+
 Result<Fd> openIfStill(Inode& inode, At at) {
   TRY_ASSIGN(Fd file, sys::open(at, O_PATH));
   TRY_ASSIGN(const sys::Stat stat, sys::stat({file.get(), ""}));
-  const std::lock_guard lock(inode.mu);
-  if (stat.ino != inode.upperIno) return Errno(ENOENT);
+  TRY(requireStill(inode, stat));
   return file;
 }
 
@@ -130,10 +135,7 @@ Result<sys::Stat> statInode(OverlayState& state, Inode& inode) {
   if (const FdRef file = openUpperFile(state, inode)) return sys::stat({file->get(), ""});
   return withName(state, inode, [&inode](At at) -> Result<sys::Stat> {
     TRY_ASSIGN(const sys::Stat stat, sys::stat(at));
-    if (inode.inUpper() && !inode.isDir()) {
-      const std::lock_guard lock(inode.mu);
-      if (inode.upperIno != 0 && stat.ino != inode.upperIno) return Errno(ENOENT);
-    }
+    if (inode.inUpper() && !inode.isDir()) TRY(requireStill(inode, stat));
     return stat;
   });
 }

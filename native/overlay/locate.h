@@ -62,6 +62,8 @@ auto withName(OverlayState& state, Inode& inode, Use&& use) -> decltype(use(At{}
 // The upper's file of an inode, where its data is open already; null otherwise. It needs no name to be the right one.
 FdRef openUpperFile(OverlayState& state, const Inode& inode);
 
+// ENOENT unless `named`, what a name in the upper was seen to mean, is the file of the inode.
+Status requireStill(Inode& inode, const sys::Stat& named);
 // A file of the upper at `at`, opened O_PATH, if it is that of the inode: ENOENT.
 Result<Fd> openIfStill(Inode& inode, At at);
 
